@@ -1,0 +1,94 @@
+"""Catalogues: a file is an entry, its stem the name.
+
+`backbones/vicuna-7b.yaml` is the backbone `vicuna-7b`. Entries come from this package, from plug-ins (entry points of
+the group `vertebra.catalogs`, each naming a package whose folder holds backbones/, families/, ...) and from the folder
+that a study points at. A name that two folders claim is an error, never a silent override.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from vertebra.errors import ConfigError, UnknownName
+from vertebra.spec import Backbone, Family, Mixture, Spec, Study, read_spec, read_text
+
+Shelf = Literal["backbones", "families", "mixtures", "studies", "templates"]
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The folders whose files are entries."""
+
+    roots: tuple[Path, ...]
+
+    @classmethod
+    def installed(cls) -> "Catalog":
+        """This package's entries and those of every installed plug-in."""
+        plugins = [point.value for point in entry_points(group="vertebra.catalogs")]
+        return cls(tuple(Path(str(files(package))) for package in ["vertebra", "vertebra.miniature", *plugins]))
+
+    def with_folder(self, folder: Path) -> "Catalog":
+        """This catalogue and a local folder's entries. `ConfigError` when there is no such folder."""
+        if not folder.is_dir():
+            raise ConfigError(f"The catalogue folder {folder} does not exist.")
+        return Catalog((*self.roots, folder))
+
+    def names(self, shelf: Shelf) -> list[str]:
+        """All entries of one shelf, sorted."""
+        return sorted({path.stem for path in self._files(shelf)})
+
+    def path(self, shelf: Shelf, name: str) -> Path:
+        """The file of an entry. `UnknownName` when there is none, `ConfigError` when there are two."""
+        found = [path for path in self._files(shelf) if path.stem == name]
+        if not found:
+            raise UnknownName(_SINGULAR[shelf], name, self.names(shelf))
+        if len(found) > 1:
+            raise ConfigError(f"{name!r} is defined twice: {found[0]} and {found[1]}. Rename one of them.")
+        return found[0]
+
+    def backbone(self, name: str) -> Backbone:
+        """The backbone of this name."""
+        return read_spec(self.path("backbones", name), Backbone)
+
+    def family(self, name: str) -> Family:
+        """The family of this name."""
+        return read_spec(self.path("families", name), Family)
+
+    def mixture(self, name: str) -> Mixture:
+        """The mixture of this name."""
+        return read_spec(self.path("mixtures", name), Mixture)
+
+    def template(self, name: str) -> str:
+        """The Jinja text of a chat format."""
+        return read_text(self.path("templates", name))
+
+    def study(self, name: str) -> tuple[Study, "Catalog"]:
+        """The study of this name or YAML path, and the catalogue its names are looked up in."""
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml") and "/" not in name:
+            path = self.path("studies", name)
+        elif not path.is_file():
+            raise ConfigError(f"There is no study file {name}. Give a YAML path or one of: {self._studies()}.")
+        study = read_spec(path, Study)
+        return study, self.with_folder(path.parent / study.catalog) if study.catalog else self
+
+    def _studies(self) -> str:
+        return ", ".join(self.names("studies"))
+
+    def _files(self, shelf: Shelf) -> Iterator[Path]:
+        suffix = ".jinja" if shelf == "templates" else ".yaml"
+        for root in self.roots:
+            yield from (root / shelf).glob(f"*{suffix}")
+
+
+_SINGULAR: dict[Shelf, str] = {
+    "backbones": "backbone",
+    "families": "family",
+    "mixtures": "mixture",
+    "studies": "study",
+    "templates": "chat format",
+}

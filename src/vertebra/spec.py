@@ -1,0 +1,257 @@
+"""The nouns of a study, as read from YAML: what decides a result (Spec) and how it is run (Runtime).
+
+A Spec is hashed into the key of every step that depends on it; a Runtime is recorded and never hashed. Names and
+titles are for people and are left out of the hash. A whole study:
+
+    study: miniature
+    families: [tiny-llava-1.5, tiny-vip-llava]
+    backbones: [tiny-vicuna-s, tiny-phi-3]
+    benchmarks: [pope, gqa]
+    seeds: [0]
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from vertebra.errors import ConfigError, DataError, UnknownName
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Spec(BaseModel):
+    """A frozen record whose unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def preimage(self) -> dict[str, Json]:
+        """Everything in it that decides a result, as plain JSON."""
+        return self.model_dump(mode="json", exclude={"name", "title"})
+
+
+class Backbone(Spec):
+    """A causal language model, how it is spoken to, and which of its tokens serve as image, pad and stop."""
+
+    name: str = ""
+    title: str = ""
+    weights: str
+    """A hub id `org/name@revision`, a folder, or `builtin:NAME` for one shipped inside the package."""
+    chat: str
+    """The chat format: the stem of a file in templates/."""
+    image: str
+    """The token an image's positions carry; added to the vocabulary only if the tokenizer has none of this name."""
+    pad: str
+    stop: Names
+    """Tokens that end an answer; the first is the one that training appends, if the format does not write it."""
+
+
+class Stage(Spec):
+    """One round of training. Learning rates decay along a cosine after a linear warm-up."""
+
+    mixture: str
+    trains: Literal["projector", "projector+language"] = "projector+language"
+    chat: Literal["plain", "own"] = "own"
+    """`plain` is the bare image and its caption, `own` the backbone's chat format."""
+    learning_rate: PositiveFloat
+    batch: PositiveInt
+    """Samples per optimizer step over all devices."""
+    epochs: PositiveFloat = 1
+    warmup: Fraction = 0.03
+    """Part of the steps over which the learning rate rises."""
+    square: Literal["pad", "crop"] = "pad"
+    """How an image becomes square: padded with the tower's mean colour, or cut at the centre."""
+    max_tokens: PositiveInt = 2048
+    """Longest sample in tokens, images expanded."""
+
+
+class Family(Spec):
+    """A recipe for putting eyes on a language model: the tower, what is read from it, the stages."""
+
+    name: str = ""
+    title: str = ""
+    model: Literal["llava", "vip_llava"]
+    vision: str
+    """The vision tower's weights, written as a backbone's."""
+    layers: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Hidden states of the tower that feed the projector, concatenated in this order."""
+    stages: dict[str, Stage] = Field(min_length=1)
+
+
+class Mixture(Spec):
+    """Training records in LLaVA's JSON format, and where they and their images lie in the data folder."""
+
+    name: str = ""
+    title: str = ""
+    records: Names
+    images: str = "."
+    count: PositiveInt | None = None
+    """Records that the files hold together; another number is an error."""
+
+
+class Judge(Spec):
+    """The model that grades free-form answers; its name is part of the score's name."""
+
+    name: str
+    endpoint: str = "openai"
+
+
+class Study(Spec):
+    """A grid of families × backbones × seeds, measured on benchmarks."""
+
+    study: str
+    title: str = ""
+    families: Names
+    backbones: Names
+    benchmarks: Literal["all"] | Names = "all"
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    data: str | None = None
+    """The maker that writes the data folder as a step of the study; without one the folder is given by --data."""
+    judge: Judge | None = None
+    catalog: Path | None = None
+    """A folder beside the file with further backbones/, families/, mixtures/."""
+
+
+class Runtime(BaseModel):
+    """How a study is run. No field of it may move a result, and none is hashed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path | None = None
+    """The folder with the mixtures' and benchmarks' files, where no maker writes them."""
+    workers: PositiveInt = 1
+    """Crews that run side by side, each in a process of its own."""
+    checkpoint_seconds: PositiveFloat = 30.0
+    """Longest training time that a crash can cost."""
+
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def canonical(value: Json) -> str:
+    """One text for one value: sorted keys, no blanks, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file's text; `DataError` when it is missing, unreadable or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def read_spec(path: Path, kind: type[AnySpec]) -> AnySpec:
+    """The Spec that a YAML file holds; its `name`, where it has one, is the file's stem.
+
+    Raises `ConfigError` with file and line for YAML that does not parse, unknown or repeated keys and wrong types.
+    """
+    tree = _parse(path)
+    fields = {} if tree is None else _plain(tree, path, set())
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{path}:1: expected `key: value` lines, found {type(fields).__name__}.")
+    if "name" in kind.model_fields:
+        if "name" in fields:
+            raise ConfigError(f"{path}: an entry's name is its file's name, {path.stem!r}; remove `name`.")
+        fields["name"] = path.stem
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise _explain(error, kind, path, tree) from error
+
+
+def _parse(path: Path) -> yaml.Node | None:
+    try:
+        return yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
+
+
+def _plain(node: yaml.Node, path: Path, seen: set[int]) -> Any:
+    """The node as plain values; aliases and tags have no place in a spec, repeated keys are mistakes."""
+    if id(node) in seen:
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: YAML aliases are not allowed; write it out.")
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in mapping:
+                raise ConfigError(f"{path}:{key.start_mark.line + 1}: `{name}` is given twice.")
+            mapping[name] = _plain(value, path, seen)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, path, seen) for item in node.value]
+    try:
+        loader = yaml.SafeLoader("")
+        return _number(loader.construct_object(node, deep=True))
+    except (yaml.YAMLError, ValueError) as error:
+        where = f"{path}:{node.start_mark.line + 1}"
+        raise ConfigError(f"{where}: {node.value!r} is not a plain value.") from error
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; a person means the number."""
+    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.Node | None) -> ConfigError:
+    """The first complaint as one sentence, with the line it is about and the key that was probably meant."""
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"]]
+    where = f"{path}:{_line(tree, keys)}"
+    if first["type"] == "extra_forbidden":
+        return UnknownName("field", keys[-1], _fields_at(kind, keys[:-1]), where)
+    if first["type"] == "missing":
+        return ConfigError(f"{where}: `{'.'.join(keys)}` is missing.")
+    return ConfigError(f"{where}: `{'.'.join(keys)}`: {first['msg'].lower()}.")
+
+
+def _line(node: yaml.Node | None, keys: Sequence[str]) -> int:
+    line = 1
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for name, value in node.value:
+            if name.value == key:
+                line, node = name.start_mark.line + 1, value
+                break
+    return line
+
+
+def _fields_at(kind: type[BaseModel], keys: Sequence[str]) -> list[str]:
+    """The field names that would be right at this depth."""
+    for key in keys:
+        field = kind.model_fields.get(key)
+        inner = [arg for arg in _inside(field.annotation) if issubclass(arg, BaseModel)] if field else []
+        if inner:
+            kind = inner[0]
+    return [name for name in kind.model_fields if name != "name"]
+
+
+def _inside(annotation: Any) -> list[type]:
+    """Every class that an annotation mentions."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation]
+    return [found for arg in get_args(annotation) for found in _inside(arg)]
