@@ -1,0 +1,33 @@
+# make study   set everything up and run the miniature study
+# make test    set everything up and run all tests
+# make check   lint, format, types, floors
+# make install only set up; leaves .venv/bin/vertebra
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: install study test check
+
+install: $(READY)
+
+# torch first and alone: what follows then finds it satisfied and never asks for another build.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip check
+	touch $(READY)
+
+study: install
+	$(BIN)/vertebra run miniature
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,0 +1,48 @@
+"""The work bench: all that the code which trains or answers gets to know of a step, and how it reports back.
+
+bench.spec      {"benchmark": "pope", "prompts": 1, "max_new_tokens": 16, ...}
+bench.model     vertebra-store/steps/9f…/out        the trained model it builds on
+bench.data      vertebra-store/steps/07…/out        the data folder
+bench.folder    vertebra-store/work/c4…             survives crashes: checkpoints, half-written answers
+bench.out       vertebra-store/work/c4…/out         the result; becomes visible when the step is finished
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vertebra.files import append_rows
+from vertebra.spec import Json
+
+
+class Progress(Protocol):
+    """Says how far a step is; may be called as often as one likes."""
+
+    def __call__(self, done: int, total: int, unit: str, note: str = "") -> None:
+        """`done` of `total` units ("samples", "questions") are finished; `note` is shown beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One step, laid out for work."""
+
+    key: str
+    label: str
+    spec: Mapping[str, Json]
+    folder: Path
+    out: Path
+    needs: Mapping[str, Path]
+    """The results it reads, by key, in the plan's order."""
+    model: Path | None
+    """The result of the training step among the needs, where there is one."""
+    data: Path | None
+    """The data folder: what the needed make step wrote, else the one given by --data."""
+    progress: Progress
+    stopping: Callable[[], bool]
+    """True once a signal came: save what is needed to resume and raise `vertebra.errors.Stopped`."""
+
+    def log(self, **fields: Json) -> None:
+        """Appends one line, stamped with seconds since the epoch, to the step's log.jsonl."""
+        append_rows(self.folder / "log.jsonl", [{"time": round(time.time(), 3), **fields}])

@@ -1,0 +1,106 @@
+"""ScienceQA, test split: school questions with lettered choices (Lu et al., arXiv:2209.09513, https://scienceqa.github.io)
+
+4,241 questions, 2,017 of them with an image; asked and read as LLaVA-1.5 does.
+
+    problems.json      {"4": {"question": "Which ...?", "choices": ["...", "..."], "answer": 0, "hint": "",
+                              "image": "image.png", "subject": "natural science", "split": "test", ...}, ...}
+    pid_splits.json    {"test": ["4", "5", ...], ...}
+
+LLaVA's scorer counts an answer to the image accuracy where its stored prompt has an `<image>`; so a missing answer is
+wrong overall and drops out of the image accuracy. In answers whose prompts never have one, the problem's image decides.
+"""
+
+import re
+from pathlib import Path
+
+from vertebra.errors import DataError
+from vertebra.scoring.benchmark import OPTION_LETTER, Benchmark, Sample, Verdict
+from vertebra.scoring.metrics import Column, Sums, Tally, ratio
+from vertebra.scoring.records import Record, checked, json_mapping
+
+LETTERS = "ABCDE"
+_SENTENCE = re.compile(r"The answer is ([A-Z]).")
+
+
+class _Splits(Record):
+    test: list[str]
+
+
+class _Problem(Record):
+    question: str
+    choices: list[str]
+    answer: int
+    hint: str = ""
+    image: str | None = None
+    subject: str
+
+
+def _read(folder: Path) -> list[Sample]:
+    path = folder / "problems.json"
+    problems = json_mapping(path)
+    splits = folder / "pid_splits.json"
+    return [
+        _sample(name, checked(_Problem, problems.get(name), f"{path}: problem {name!r}"), path)
+        for name in checked(_Splits, json_mapping(splits), str(splits)).test
+    ]
+
+
+def _sample(name: str, problem: _Problem, path: Path) -> Sample:
+    choices = problem.choices
+    if not 0 <= problem.answer < len(choices) <= len(LETTERS):
+        raise DataError(f"{path}: problem {name!r}: answer {problem.answer} of {len(choices)} choices is not possible.")
+    context = f"Context: {problem.hint}\n" if problem.hint else ""
+    options = "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
+    text = f"{context}{problem.question}{options}".strip() + OPTION_LETTER
+    image = f"images/test/{name}/{problem.image}" if problem.image else None
+    return Sample(name, text, image, (LETTERS[problem.answer],), {"subject": problem.subject}, name)
+
+
+def _grade(sample: Sample, text: str) -> Verdict:
+    letter = _letter(text)
+    return Verdict(sample.id, float(letter in sample.gold), letter)
+
+
+def _letter(text: str) -> str | None:
+    """A bare letter, a letter followed by ". ", or the letter of the only "The answer is X" that something follows."""
+    if text[:1] in tuple(LETTERS) and (len(text) == 1 or text[1:3] == ". "):
+        return text[0]
+    found = _SENTENCE.findall(text)
+    return found[0] if len(found) == 1 else None
+
+
+def _tally(sample: Sample, verdict: Verdict) -> Tally:
+    shown = sample.image is not None if verdict.shown is None else verdict.shown
+    tally = {"right": verdict.score, "all": 1.0}
+    return {**tally, "image right": verdict.score, "image": 1.0} if shown and not verdict.missing else tally
+
+
+def _metrics(sums: Sums) -> dict[str, Column]:
+    return {
+        "image_accuracy": 100 * ratio(sums["image right"], sums["image"]),
+        "accuracy": 100 * ratio(sums["right"], sums["all"]),
+    }
+
+
+def _group_metrics(sums: Sums) -> dict[str, Column]:
+    """Both accuracies, the first one only for subjects that have images."""
+    return {name: column for name, column in _metrics(sums).items() if name == "accuracy" or sums["image"].any()}
+
+
+BENCHMARK = Benchmark(
+    name="scienceqa",
+    title="ScienceQA-IMG",
+    protocol="test",
+    headline="image_accuracy",
+    axis=(40, 100),  # a guess among 2 to 5 choices is right 40.0 % of the time
+    max_new_tokens=1024,
+    prompts=1,
+    grading=1,
+    files=("problems.json", "pid_splits.json"),
+    read=_read,
+    grade=_grade,
+    tally=_tally,
+    metrics=_metrics,
+    group_metrics=_group_metrics,
+    repeats="last",
+)

@@ -1,0 +1,84 @@
+"""Visual7W, pointing: which of four marked regions answers the question (Zhu et al., arXiv:1511.03416).
+
+As ViP-LLaVA asks it (arXiv:2312.00784, `v7w-test.json` of https://huggingface.co/datasets/mucai/ViP-LLaVA-Instruct):
+each candidate in a rectangle of its own colour, the colours named in the options. Boxes are xyxy pixels.
+
+    [{"id": "v7w-12", "image": "v7w/v7w_2361107.jpg", "question": "Which ball is red?",
+      "bboxes": [[1, 2, 30, 40], [50, 2, 80, 40], [1, 60, 30, 90], [50, 60, 80, 90]], "answer": [50, 2, 80, 40]}, ...]
+
+The answer is one of the boxes, or its letter. The published code draws the colours afresh at each run; here a record's
+id decides them, so that every model sees the same picture. Only the bare letter counts; "A." is wrong. Questions whose
+text is final and whose pictures are already marked (`question_id`, `text`, no `bboxes`, JSON lines) are taken as well.
+"""
+
+import random
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, FiniteFloat
+
+from vertebra.chat import wording
+from vertebra.errors import DataError
+from vertebra.scoring.benchmark import Benchmark, Sample, Verdict
+from vertebra.scoring.records import Record, annotation, checked, json_lines, json_list
+from vertebra.visual.marks import COLOURS, Box, constant_rectangle
+
+RECORDS = "v7w-test.json"
+_Corners = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
+
+
+class _Pointing(Record):
+    id: int | str = Field(validation_alias=AliasChoices("id", "question_id"))
+    image: str
+    question: str = Field(validation_alias=AliasChoices("question", "text"))
+    bboxes: Annotated[list[_Corners], Field(min_length=4, max_length=4)] | None = None
+    answer: _Corners | str
+
+
+def _read(path: Path) -> list[Sample]:
+    path = annotation(path, RECORDS)
+    if path.suffix == ".jsonl":
+        return [_sample(row, f"{path}:{line}") for line, row in json_lines(path)]
+    return [_sample(row, f"{path}: record {index}") for index, row in enumerate(json_list(path))]
+
+
+def _sample(row: object, where: str) -> Sample:
+    record = checked(_Pointing, row, where)
+    name, gold, boxes = str(record.id), (_gold(record, where),), record.bboxes
+    if boxes is None:
+        return Sample(name, record.question, record.image, gold, {}, record.image)
+    # Seeded with text, Random does not depend on the process, as hash() would.
+    colours = random.Random(name).sample(list(COLOURS), len(boxes))
+    text = wording.pointing(record.question, colours)
+    marks = tuple(constant_rectangle(Box(*box), colour) for box, colour in zip(boxes, colours, strict=True))
+    return Sample(name, text, record.image, gold, {}, record.image, marks)
+
+
+def _gold(record: _Pointing, where: str) -> str:
+    if record.answer in tuple(wording.LETTERS):
+        return str(record.answer)
+    for letter, box in zip(wording.LETTERS, record.bboxes or (), strict=False):
+        if box == record.answer:
+            return letter
+    raise DataError(f"{where}: the answer {record.answer} of {record.id!r} is none of its boxes.")
+
+
+def _grade(sample: Sample, text: str) -> Verdict:
+    said = text.lower().strip()
+    (gold,) = sample.gold
+    return Verdict(sample.id, float(said == gold.lower()), said)
+
+
+BENCHMARK = Benchmark(
+    name="v7w",
+    title="Visual7W",
+    protocol="vip-llava",
+    headline="accuracy",
+    axis=(25, 100),
+    max_new_tokens=128,
+    prompts=1,
+    grading=1,
+    files=(RECORDS,),
+    read=_read,
+    grade=_grade,
+)

@@ -1,0 +1,173 @@
+"""Training records: LLaVA's JSON, and ViP-LLaVA's region records whose text is worded on the fly.
+
+    {"id": "17", "image": "train/17.png", "conversations": [{"from": "human", "value": "<image>\\nWhat ...?"},
+                                                            {"from": "gpt", "value": "red"}]}
+    {"id": "v7w-4", "image": "train/4.png", "question": "Which object is red?", "bboxes": [[x1, y1, x2, y2], ...],
+     "answer": [x1, y1, x2, y2]}
+    {"id": "refcocog-9", "image": "train/9.png", "bboxes": [[x1, y1, x2, y2]], "answer": "a red seven"}
+
+A region record is told by what its id begins with, up to the first dash. Formats:
+https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md and the data of arXiv:2312.00784.
+A record that cannot be used is an error that names it; none is left out in silence.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from vertebra.chat import wording
+from vertebra.chat.conversation import Conversation, Turn
+from vertebra.errors import DataError
+from vertebra.spec import read_text
+from vertebra.visual.marks import COLOURS, Box, Mark, constant_rectangle, random_rectangle
+
+IMAGE = "<image>"
+Kind = TypeVar("Kind")
+_REGIONS = ("refcocog", "vcr", "vg_rel", "flickr30k", "v7w", "pointQA_twice")
+
+
+class Told(NamedTuple):
+    """A record put into words: what is said, and what is drawn on its image."""
+
+    conversation: Conversation
+    marks: tuple[Mark, ...] = ()
+
+
+Teller = Callable[[random.Random, tuple[int, int]], Told]
+"""Words a record, given a source of randomness and the image's width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One training sample before it is worded."""
+
+    id: str
+    image: str | None
+    """Path relative to the mixture's image folder; None for text alone."""
+    tell: Teller
+
+
+def read_records(path: Path) -> list[Record]:
+    """All records of a JSON file. `DataError` with the file and the record's id (or number) for the first bad one."""
+    try:
+        rows = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
+    return [_record(row, f"{path}: record {number}") for number, row in enumerate(rows)]
+
+
+def _record(row: object, where: str) -> Record:
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected an object, found {type(row).__name__}.")
+    name = row.get("id")
+    if not isinstance(name, str | int):
+        raise DataError(f"{where}: it has no `id`.")
+    where = f"{where} (id {name})"
+    image = row.get("image")
+    if image is not None and (not isinstance(image, str) or Path(image).is_absolute() or ".." in Path(image).parts):
+        raise DataError(f"{where}: `image` must be a path inside the image folder, found {image!r}.")
+    region = str(name).split("-")[0]
+    if region not in _REGIONS:
+        return Record(str(name), image, _spoken(row, where))
+    if image is None:
+        raise DataError(f"{where}: a region record needs its `image`.")
+    if region not in _TELLERS:
+        raise DataError(f"{where}: region records of the kind {region!r} are not understood; known: {_known()}.")
+    return Record(str(name), image, _TELLERS[region](row, where))
+
+
+def _known() -> str:
+    return ", ".join(_TELLERS)
+
+
+def _spoken(row: Mapping[str, object], where: str) -> Teller:
+    """A conversation that the record holds as it is to be said."""
+    messages = _field(row, "conversations", list, where)
+    turns = [_turn(message, f"{where}: message {number}") for number, message in enumerate(messages)]
+    if turns and turns[0].role == "assistant":
+        turns = turns[1:]  # LLaVA's rule: what comes before the first question is left out
+    roles = [turn.role for turn in turns]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+        raise DataError(f"{where}: `conversations` must go human, gpt, human, gpt, ... and end with an answer.")
+    shown = sum(turn.images for turn in turns)
+    if shown != (row.get("image") is not None):
+        raise DataError(f"{where}: {shown} messages hold {IMAGE}, the record has {int('image' in row)} image.")
+    told = Told(Conversation(tuple(turns)))
+    return lambda rng, size: told  # noqa: ARG005
+
+
+def _turn(message: object, where: str) -> Turn:
+    if not isinstance(message, dict):
+        raise DataError(f"{where}: expected an object, found {type(message).__name__}.")
+    speaker, text = _field(message, "from", str, where), _field(message, "value", str, where)
+    if speaker not in ("human", "gpt"):
+        raise DataError(f"{where}: `from` must be human or gpt, found {speaker!r}.")
+    if speaker == "gpt":
+        if not text.strip():
+            raise DataError(f"{where}: the answer is empty.")
+        return Turn("assistant", text)
+    # LLaVA's rule: the image comes first, wherever in the message it was mentioned.
+    mentioned = IMAGE in text
+    return Turn("user", text.replace(IMAGE, "").strip() if mentioned else text, images=int(mentioned))
+
+
+def _visual7w(row: Mapping[str, object], where: str) -> Teller:
+    question = _field(row, "question", str, where)
+    boxes = _boxes(row, where, 4)
+    answer = _box(_field(row, "answer", list, where), f"{where}: `answer`")
+    if answer not in boxes:
+        raise DataError(f"{where}: `answer` is none of its `bboxes`.")
+
+    def tell(rng: random.Random, size: tuple[int, int]) -> Told:
+        del size
+        colors = rng.sample(list(COLOURS), 4)
+        asked = Turn("user", wording.pointing(question, colors), images=1)
+        answered = Turn("assistant", wording.LETTERS[boxes.index(answer)])
+        return Told(Conversation((asked, answered)), tuple(map(constant_rectangle, boxes, colors)))
+
+    return tell
+
+
+def _refcocog(row: Mapping[str, object], where: str) -> Teller:
+    answer = _field(row, "answer", str, where)
+    (box,) = _boxes(row, where, 1)
+
+    def tell(rng: random.Random, size: tuple[int, int]) -> Told:
+        named = rng.choice(list(COLOURS)) if rng.random() < 0.5 else None
+        ink = COLOURS[named] if named else (rng.randrange(256), rng.randrange(256), rng.randrange(256))
+        asked = Turn("user", wording.describing(wording.phrase("rectangle", named)), images=1)
+        return Told(Conversation((asked, Turn("assistant", answer))), (random_rectangle(box, ink, size, rng),))
+
+    return tell
+
+
+_TELLERS: Mapping[str, Callable[[Mapping[str, object], str], Teller]] = {"v7w": _visual7w, "refcocog": _refcocog}
+
+
+def _boxes(row: Mapping[str, object], where: str, number: int) -> list[Box]:
+    boxes = _field(row, "bboxes", list, where)
+    if len(boxes) != number:
+        raise DataError(f"{where}: `bboxes` must hold {number}, found {len(boxes)}.")
+    return [_box(box, f"{where}: `bboxes`") for box in boxes]
+
+
+def _box(value: object, where: str) -> Box:
+    if isinstance(value, Sequence) and len(value) == 4 and all(isinstance(side, int | float) for side in value):
+        return Box(*map(float, value))
+    raise DataError(f"{where}: a box is [x1, y1, x2, y2] in pixels, found {value!r}.")
+
+
+def _field(row: Mapping[str, object], name: str, kind: type[Kind], where: str) -> Kind:
+    value = row.get(name)
+    if not isinstance(value, kind):
+        found = "nothing" if value is None else type(value).__name__
+        raise DataError(f"{where}: `{name}` must be {_KINDS[kind]}, found {found}.")
+    return value
+
+
+_KINDS: Mapping[type, str] = {str: "text", list: "a list"}

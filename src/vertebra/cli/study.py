@@ -1,0 +1,271 @@
+"""`vertebra plan|run|status|report STUDY`: what a study would do, does, has done and has found.
+
+$ vertebra plan miniature
+miniature: 97 of 113 steps are done, 16 would run.
+
+tiny-llava-1.5/tiny-phi-3/seed0
+  done  pretrain
+  run   finetune: stage.learning_rate differs from finished step tiny-llava-1.5/tiny-phi-3/seed0/finetune:
+        2e-05 -> 0.0001
+  run   pope/answers: needs tiny-llava-1.5/tiny-phi-3/seed0/finetune
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from vertebra.cli.text import paragraph, printable, width
+from vertebra.errors import DataError, UnknownName, VertebraError
+
+if TYPE_CHECKING:
+    from vertebra.cli.kin import Genealogy
+    from vertebra.engine import Outcome
+    from vertebra.plan import Plan, Step
+    from vertebra.report import Cell
+    from vertebra.scoring.benchmark import Benchmark
+    from vertebra.spec import Json
+    from vertebra.store import Fingerprints, Store
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's YAML file, or the name of a shipped study.")]
+StoreFolder = Annotated[
+    Path, typer.Option("--store", metavar="DIR", envvar="VERTEBRA_STORE", help="Where finished steps are kept.")
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", envvar="VERTEBRA_DATA", help="Folder with the mixtures' and benchmarks' files."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+STORE = Path("vertebra-store")
+
+
+def plan(study: StudyName, store: StoreFolder = STORE, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """Show which steps of a study are done, which would run, and why. Changes nothing."""
+    drawn = _draw(study, store, data)
+    genealogy = _genealogy(drawn)
+    steps = [_planned(step, genealogy) for step in drawn.plan.steps]
+    name, done = drawn.plan.study.study, sum(step["state"] == "done" for step in steps)
+    if as_json:
+        counts = {"done": done, "run": len(steps) - done}
+        _print_json({"study": name, "store": str(store), **counts, "steps": steps})
+        return
+    typer.echo(f"{name}: {done} of {len(steps)} steps are done, {len(steps) - done} would run.")
+    _print_by_crew(drawn.plan, [(str(step["state"]), str(step.get("why", ""))) for step in steps])
+
+
+def run(
+    study: StudyName,
+    store: StoreFolder = STORE,
+    data: DataFolder = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Models worked on side by side (default: one per core).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run what is missing of a study, then report. Interrupted, the same command resumes."""
+    from vertebra import engine
+    from vertebra.cli.progress import showing
+    from vertebra.spec import Runtime
+
+    drawn = _draw(study, store, data)
+    missing = engine.missing_steps(drawn.plan, drawn.store)
+    crews = len({step.crew for step in missing})
+    runtime = Runtime(data=drawn.fingerprints.data, workers=workers or max(1, min(_cores(), crews)))
+    engine.check_inputs(missing, runtime)
+    with drawn.store.lock(f"vertebra run {study}") as lock:
+        drawn.fingerprints.save()
+        with showing(drawn.plan.study.study, len(missing), sys.stderr) as listen:
+            outcome = engine.run(drawn.plan, drawn.store, runtime, lock, listen)
+    if outcome.failed:
+        raise _failure(outcome, study)
+    _report(drawn, None, as_json)
+
+
+def status(
+    study: StudyName,
+    store: StoreFolder = STORE,
+    data: DataFolder = None,
+    why: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Explain one step: what differs from its nearest finished kin.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the state of every step of a study; with --why, what makes one of them missing."""
+    drawn = _draw(study, store, data)
+    if why is not None:
+        _explain(why, drawn, as_json)
+        return
+    holder = drawn.store.holder()
+    states = [_state(step, drawn.store, holder is not None) for step in drawn.plan.steps]
+    done = sum(state == "done" for state, _ in states)
+    if as_json:
+        steps = [
+            {"label": step.label, "kind": step.kind, "key": step.key, "state": state, "seconds": seconds}
+            for step, (state, seconds) in zip(drawn.plan.steps, states, strict=True)
+        ]
+        _print_json({"study": drawn.plan.study.study, "store": str(store), "holder": holder, "steps": steps})
+        return
+    typer.echo(f"{drawn.plan.study.study}: {done} of {len(states)} steps are done.")
+    if holder is not None:
+        facts = (holder.get(fact, "unknown") for fact in ("pid", "host", "since", "command"))
+        typer.echo(paragraph("At work: process {} on {} since {}: {}".format(*facts)))
+    spent = [(state, "" if seconds is None else f"{seconds:.1f} s") for state, seconds in states]
+    _print_by_crew(drawn.plan, spent)
+
+
+def report(
+    study: StudyName,
+    store: StoreFolder = STORE,
+    data: DataFolder = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write (default: STORE/reports/STUDY).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild a study's tables and pictures from its stored scorecards."""
+    _report(_draw(study, store, data), out, as_json)
+
+
+class _Drawn(NamedTuple):
+    plan: "Plan"
+    benchmarks: "Mapping[str, Benchmark]"
+    store: "Store"
+    fingerprints: "Fingerprints"
+
+
+def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
+    from vertebra.benchmarks import benchmark, names
+    from vertebra.catalog import Catalog
+    from vertebra.plan import draw_plan
+    from vertebra.store import Fingerprints, Store
+
+    if data is not None and not data.is_dir():
+        raise DataError(f"The data folder {data} does not exist. Give --data the folder that holds the study's files.")
+    study, catalog = Catalog.installed().study(name)
+    benchmarks = {chosen: benchmark(chosen) for chosen in (names() if study.benchmarks == "all" else study.benchmarks)}
+    store = Store(store_folder)
+    fingerprints = Fingerprints.of(store, data)
+    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), benchmarks, store, fingerprints)
+
+
+def _genealogy(drawn: _Drawn) -> "Genealogy":
+    from vertebra.cli.kin import Genealogy
+
+    return Genealogy.of(drawn.plan, drawn.store)
+
+
+def _planned(step: "Step", genealogy: "Genealogy") -> dict[str, "Json"]:
+    facts: dict[str, Json] = {"label": step.label, "kind": step.kind, "key": step.key}
+    if step.key in genealogy.done:
+        return {**facts, "state": "done"}
+    return {**facts, "state": "run", "why": genealogy.reason(step)}
+
+
+def _state(step: "Step", store: "Store", is_held: bool) -> tuple[str, float | None]:
+    """done, running, begun or missing, and the seconds a finished step took."""
+    if store.done(step.key):
+        seconds = store.record(step.key).get("seconds")
+        return "done", seconds if isinstance(seconds, int | float) else None
+    if store.begun(step.key):
+        return ("running" if is_held else "begun"), None
+    return "missing", None
+
+
+def _explain(label: str, drawn: _Drawn, as_json: bool) -> None:
+    """`status --why LABEL`."""
+    steps = {step.label: step for step in drawn.plan.steps}
+    if label not in steps:
+        raise UnknownName("step", label, steps)
+    step, genealogy = steps[label], _genealogy(drawn)
+    is_done = step.key in genealogy.done
+    kin = None if is_done else genealogy.kin(step)
+    differs = kin.differs if kin else ()
+    if as_json:
+        differing = [difference._asdict() for difference in differs]
+        facts = {**_planned(step, genealogy), "kin": kin.label if kin else None, "differs": differing}
+        _print_json({**facts, "needs": genealogy.needs(step)})
+        return
+    if is_done:
+        typer.echo(f"{label} is done: {drawn.store.out(step.key)}")
+        return
+    typer.echo(paragraph(f"{label} is missing: {genealogy.reason(step)}."))
+    if kin:
+        typer.echo(f"\nIts nearest kin is finished step {printable(kin.label)}; old -> new:")
+    for difference in differs:
+        typer.echo(paragraph(f"  {difference.field}: {difference.values}", hang=2))
+
+
+def _print_by_crew(plan: "Plan", remarks: Sequence[tuple[str, str]]) -> None:
+    """The steps under the name of their crew, each with its state and a remark."""
+    for crew, members in groupby(zip(plan.steps, remarks, strict=True), key=lambda pair: pair[0].crew):
+        typer.echo(f"\n{crew}")
+        for step, (state, remark) in members:
+            name = step.label.removeprefix(f"{crew}/")
+            told = f": {remark.replace(f'{crew}/', '')}" if remark else ""
+            typer.echo(paragraph(f"  {state:<7} {name}{told}", hang=8))
+
+
+def _failure(outcome: "Outcome", study: str) -> VertebraError:
+    failed, blocked = len(outcome.failed), len(outcome.blocked)
+    more = f"; {blocked} more that build on what failed did not run" if blocked else ""
+    error = VertebraError(
+        f"{failed} step{'s' if failed > 1 else ''} failed{more}. Everything finished is kept, and the same command "
+        f"tries again; `vertebra report {study}` shows what there is so far."
+    )
+    error.exit_code = outcome.exit_code
+    return error
+
+
+def _report(drawn: _Drawn, out: Path | None, as_json: bool) -> None:
+    """Writes the report, then prints its table and paths, or its JSON."""
+    from vertebra.report import results, write_report
+
+    study = drawn.plan.study
+    cells = _cells(drawn)
+    if all(cell.scorecard is None for cell in cells):
+        raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
+    axes = {name: benchmark.axis for name, benchmark in drawn.benchmarks.items()}
+    written = write_report(study, cells, out or drawn.store.root / "reports" / study.study, axes, width())
+    if as_json:
+        _print_json(results(study.study, cells))
+        return
+    typer.echo(printable(written.table))
+    for path in (written.page, *written.pictures, written.results):
+        typer.echo(path)
+
+
+def _cells(drawn: _Drawn) -> list["Cell"]:
+    """One cell per model and benchmark, its scorecard checked against its manifest."""
+    from vertebra.report import Cell
+
+    cells = []
+    for step in drawn.plan.steps:
+        if step.kind == "score":
+            family, backbone, seed, benchmark, _ = step.label.split("/")
+            scorecard = _scorecard(step, drawn.store)
+            cells.append(Cell(family, backbone, int(seed.removeprefix("seed")), benchmark, scorecard))
+    return cells
+
+
+def _scorecard(step: "Step", store: "Store") -> dict[str, "Json"] | None:
+    if not store.done(step.key):
+        return None
+    store.verify(step.key)
+    card: dict[str, Json] = json.loads((store.out(step.key) / "scorecard.json").read_bytes())
+    return card
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=1, allow_nan=False))
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

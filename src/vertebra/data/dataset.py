@@ -1,0 +1,74 @@
+"""A mixture opened: records that can be worded and looked at, one by one, in any order.
+
+Wording and marks of a record depend on (seed, epoch, id) alone, so no worker count, order or restart changes them.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from vertebra.chat import Conversation
+from vertebra.chat.records import Record, read_records
+from vertebra.errors import DataError
+from vertebra.spec import Mixture, digest
+from vertebra.visual.images import read_image
+from vertebra.visual.marks import draw
+
+
+class Sample(NamedTuple):
+    """One record in words and pixels."""
+
+    id: str
+    conversation: Conversation
+    image: Image.Image | None
+    """RGB at its original size, marks drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A mixture's records and where their images lie."""
+
+    records: Sequence[Record]
+    images: Path
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def sample(self, index: int, epoch: int) -> Sample:
+        """The record at an index as it is told in an epoch. `DataError` when its image cannot be read."""
+        record = self.records[index]
+        rng = random.Random(digest([self.seed, epoch, record.id]))
+        if record.image is None:
+            return Sample(record.id, record.tell(rng, (0, 0)).conversation, None)
+        image = read_image(self.images / record.image, where=f"record {record.id}")
+        told = record.tell(rng, image.size)
+        return Sample(record.id, told.conversation, draw(image, told.marks))
+
+
+def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
+    """All records of a mixture under a data folder, checked.
+
+    `DataError` for a bad record, an image that is not there, or a number of records other than the mixture says.
+    """
+    records = [record for file in mixture.records for record in read_records(folder / file)]
+    if mixture.count is not None and len(records) != mixture.count:
+        raise DataError(
+            f"The mixture {mixture.name} should hold {mixture.count} records, its files hold {len(records)}: "
+            f"{', '.join(str(folder / file) for file in mixture.records)}. Another release?"
+        )
+    if not records:
+        raise DataError(f"The mixture {mixture.name} holds no records: {', '.join(mixture.records)}.")
+    images = folder / mixture.images
+    absent = [record for record in records if record.image and not (images / record.image).is_file()]
+    if absent:
+        first = absent[0]
+        raise DataError(
+            f"{len(absent)} of {len(records)} records of the mixture {mixture.name} have no image file, the first is "
+            f"record {first.id}: {images / str(first.image)}. Fetch the images or take the records out."
+        )
+    return Dataset(records, images, seed)

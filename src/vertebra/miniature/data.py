@@ -1,0 +1,125 @@
+"""The miniature's data folder: training records in LLaVA's JSON, benchmarks in their official file layouts.
+
+    train/images/00017.png   train/captions.json  train/instructions.json  train/regions.json  train/finish.json
+    pope/  scienceqa/  gqa/  v7w/
+
+Everything follows from one seed. Benchmarks show test scans only, training shows none of them.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vertebra.files import write_atomically
+from vertebra.miniature import benchmarks, lessons
+from vertebra.miniature.lessons import Lesson
+from vertebra.miniature.scenes import Scene, draw_scene, paint
+from vertebra.miniature.talk import caption, pointing
+from vertebra.spec import Json
+
+SEED = 20231201
+SCENES = 4000
+"""Training scenes; each is seen in every stage."""
+
+
+class Picture(NamedTuple):
+    """A scene that is stored, and where."""
+
+    scene: Scene
+    path: str
+
+
+def make(out: Path, progress: Callable[[int, int], None]) -> None:
+    """Writes the whole folder."""
+    makers: Mapping[str, Callable[[random.Random, Path], None]] = {
+        "pope": benchmarks.pope,
+        "scienceqa": benchmarks.scienceqa,
+        "gqa": benchmarks.gqa,
+        "v7w": benchmarks.v7w,
+    }
+    total = SCENES + len(makers)
+    pictures = []
+    rng = random.Random(f"{SEED}/train")
+    (out / "train" / "images").mkdir(parents=True)
+    for number in range(SCENES):
+        pictures.append(_stored(draw_scene(rng, "train"), f"{number:05}.png", out / "train" / "images"))
+        progress(number + 1, total)
+    for name, records in training_records(rng, pictures).items():
+        _write_json(out / "train" / f"{name}.json", records)
+    for number, (name, maker) in enumerate(makers.items()):
+        (out / name).mkdir()
+        maker(random.Random(f"{SEED}/{name}"), out / name)
+        progress(SCENES + number + 1, total)
+
+
+def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[str, list[Json]]:
+    """The records of each file in train/."""
+    captions: list[Json] = [
+        _told(f"caption-{number}", [("Describe the image.", caption(picture.scene))], picture)
+        for number, picture in enumerate(pictures)
+    ]
+    instructions = [_instruction(rng, number, picture) for number, picture in enumerate(pictures)]
+    regions = [
+        record for number, picture in enumerate(pictures) for record in _regions(rng, number, picture)
+    ]
+    finish = [*rng.sample(instructions, len(instructions) // 8), *rng.sample(regions, len(regions) // 8)]
+    return {"captions": captions, "instructions": instructions, "regions": regions, "finish": finish}
+
+
+def _instruction(rng: random.Random, number: int, picture: Picture) -> Json:
+    kind = rng.random()
+    if kind < 0.75:
+        lesson = lessons.questions(rng, picture.scene)
+    elif kind < 0.9:
+        lesson = lessons.choosing(rng, picture.scene)
+    elif kind < 0.95:
+        lesson = lessons.captioning(picture.scene)
+    else:
+        return _told(f"words-{number}", _exchanges(lessons.reckoning(rng)), None)
+    return _told(f"scene-{number}", _exchanges(lesson), picture)
+
+
+def _exchanges(lesson: Lesson) -> list[tuple[str, str]]:
+    return [(exchange.question, exchange.answer) for exchange in lesson.exchanges]
+
+
+def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | None) -> Json:
+    turns = [
+        {"from": speaker, "value": text}
+        for exchange in exchanges
+        for speaker, text in zip(("human", "gpt"), exchange, strict=True)
+    ]
+    if picture is None:
+        return {"id": name, "conversations": turns}
+    turns[0]["value"] = "<image>\n" + turns[0]["value"]
+    return {"id": name, "image": picture.path, "conversations": turns}
+
+
+def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
+    """Which of four, where there are four things; else what one of them is."""
+    things, boxes = picture.scene.things, [list(picture.scene.box(thing)) for thing in picture.scene.things]
+    if len(things) < 4:
+        index = rng.randrange(len(things))
+        box, answer = boxes[index], things[index].name
+        return [{"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": answer}]
+    rng.shuffle(boxes)
+    question, thing = pointing(rng, picture.scene)
+    record: Json = {
+        "id": f"v7w-{number}",
+        "image": picture.path,
+        "question": question,
+        "bboxes": boxes,
+        "answer": list(picture.scene.box(thing)),
+    }
+    return [record]
+
+
+def _stored(scene: Scene, name: str, folder: Path) -> Picture:
+    paint(scene).save(folder / name, compress_level=1)
+    return Picture(scene, name)
+
+
+def _write_json(path: Path, value: Json) -> None:
+    write_atomically(path, json.dumps(value, indent=0))

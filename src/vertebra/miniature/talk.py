@@ -1,0 +1,170 @@
+"""What can be said about a scene: captions, questions with their answers, descriptions in words.
+
+    caption(scene)            "a red seven, a blue two"
+    exchange(rng, scene)      Exchange("What color is the seven?", "red")
+    pointing(rng, scene)      "Which object is the seven?" with a rectangle around each of four things
+    in_words(scene, {})       ". red seven . .\n. . blue two .\n..."
+
+The same words teach the tiny language models (a scene told in words) and the vision-language models (a scene seen).
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vertebra.miniature.scenes import COLORS, WORDS, Scene, Thing
+
+SHORT = "\nAnswer the question using a single word or phrase."
+LETTER = "\nAnswer with the option's letter from the given choices directly."
+PHRASE = " Please provide a short phrase."
+LETTERS = "ABCD"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+def caption(scene: Scene) -> str:
+    """All things in reading order."""
+    return ", ".join(f"a {thing.name}" for thing in scene.things)
+
+
+def in_words(scene: Scene, marks: Mapping[int, str]) -> str:
+    """The padded 4×4 board row by row, as a language model without eyes gets it.
+
+    `marks` names the color of the rectangle around the thing at an index of `scene.things`.
+    """
+    cells = [["."] * 4 for _ in range(4)]
+    right, down = (4 - scene.columns) // 2, (4 - scene.rows) // 2
+    for index, thing in enumerate(scene.things):
+        column, row = scene.place(thing)
+        mark = f" within the {marks[index]} rectangle" if index in marks else ""
+        cells[row + down][column + right] = thing.name + mark
+    return "\n".join(" ".join(row) for row in cells)
+
+
+def existence(scene: Scene, digit: int) -> Exchange:
+    """Whether a digit is there, in POPE's words."""
+    there = any(thing.digit == digit for thing in scene.things)
+    article = "an" if digit == 8 else "a"
+    return Exchange(f"Is there {article} {WORDS[digit]} in the image?", "yes" if there else "no")
+
+
+def _existence(rng: random.Random, scene: Scene) -> Exchange:
+    there = [thing.digit for thing in scene.things]
+    absent = [digit for digit in range(10) if digit not in there]
+    return existence(scene, rng.choice(there if rng.random() < 0.5 else absent))
+
+
+def color(rng: random.Random, scene: Scene) -> Exchange:
+    """A thing's color, from its digit."""
+    thing = rng.choice(scene.things)
+    return Exchange(f"What color is the {WORDS[thing.digit]}?", thing.color)
+
+
+def digit(rng: random.Random, scene: Scene) -> Exchange:
+    """A thing's digit, from its color."""
+    thing = rng.choice(scene.things)
+    return Exchange(f"Which digit is {thing.color}?", WORDS[thing.digit])
+
+
+def count(rng: random.Random, scene: Scene) -> Exchange:
+    """How many things there are."""
+    del rng
+    return Exchange("How many digits are there?", WORDS[len(scene.things)])
+
+
+def verify(rng: random.Random, scene: Scene) -> Exchange:
+    """Whether a thing has a color."""
+    thing = rng.choice(scene.things)
+    shown = thing.color if rng.random() < 0.5 else rng.choice([name for name in COLORS if name != thing.color])
+    return Exchange(f"Is the {WORDS[thing.digit]} {shown}?", "yes" if shown == thing.color else "no")
+
+
+def choose(rng: random.Random, scene: Scene) -> Exchange:
+    """Which of two colors a thing has."""
+    thing = rng.choice(scene.things)
+    pair = [thing.color, rng.choice([name for name in COLORS if name != thing.color])]
+    rng.shuffle(pair)
+    return Exchange(f"Is the {WORDS[thing.digit]} {pair[0]} or {pair[1]}?", thing.color)
+
+
+def relation(rng: random.Random, scene: Scene) -> Exchange:
+    """Where one thing is of another; falls back to a color where no two things are apart both ways."""
+    pairs = [(one, other) for one in scene.things for other in scene.things if one is not other]
+    one, other = rng.choice(pairs)
+    (column, row), (column2, row2) = scene.place(one), scene.place(other)
+    if column != column2 and (row == row2 or rng.random() < 0.5):
+        side, true = rng.choice([("to the left of", column < column2), ("to the right of", column > column2)])
+    else:
+        side, true = rng.choice([("above", row < row2), ("below", row > row2)])
+    return Exchange(f"Is the {WORDS[one.digit]} {side} the {WORDS[other.digit]}?", "yes" if true else "no")
+
+
+KINDS: Mapping[str, Callable[[random.Random, Scene], Exchange]] = {
+    "existence": _existence,
+    "color": color,
+    "digit": digit,
+    "count": count,
+    "verify": verify,
+    "choose": choose,
+    "relation": relation,
+}
+
+
+def exchange(rng: random.Random, scene: Scene) -> Exchange:
+    """One short question of a random kind."""
+    return KINDS[rng.choices(list(KINDS), weights=(3, 4, 4, 1, 2, 1, 1))[0]](rng, scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A multiple-choice question; `answer` indexes `options`."""
+
+    question: str
+    options: tuple[str, ...]
+    answer: int
+
+    @property
+    def text(self) -> str:
+        """The question and its lettered options."""
+        return "\n".join([self.question, *map("{}. {}".format, LETTERS, self.options)])
+
+
+def choice(rng: random.Random, scene: Scene) -> Choice:
+    """A question about a scene with two to four options."""
+    thing = rng.choice(scene.things)
+    kind = rng.randrange(3)
+    if kind == 0:
+        return _shuffled(rng, f"What color is the {WORDS[thing.digit]}?", thing.color, list(COLORS))
+    if kind == 1:
+        return _shuffled(rng, f"Which digit is {thing.color}?", WORDS[thing.digit], list(WORDS))
+    others = {other.digit for other in scene.things}
+    absent = [WORDS[number] for number in range(10) if number not in others]
+    return _shuffled(rng, "Which digit is in the picture?", WORDS[thing.digit], absent)
+
+
+def arithmetic(rng: random.Random) -> Choice:
+    """A question about numbers alone, without a picture."""
+    numbers = rng.sample(range(10), rng.choice((2, 3, 4)))
+    word, answer = rng.choice([("largest", max(numbers)), ("smallest", min(numbers))])
+    options = tuple(WORDS[number] for number in numbers)
+    return Choice(f"Which number is the {word}?", options, numbers.index(answer))
+
+
+def _shuffled(rng: random.Random, question: str, right: str, pool: Sequence[str]) -> Choice:
+    wrong = [option for option in pool if option != right]
+    options = [right, *rng.sample(wrong, rng.choice((1, 2, 3)))]
+    rng.shuffle(options)
+    return Choice(question, tuple(options), options.index(right))
+
+
+def pointing(rng: random.Random, scene: Scene) -> tuple[str, Thing]:
+    """A question that one of the scene's things answers, in Visual7W's manner."""
+    thing = rng.choice(scene.things)
+    name = rng.choice([WORDS[thing.digit], thing.name])
+    return f"Which object is the {name}?", thing

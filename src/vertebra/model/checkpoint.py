@@ -1,0 +1,69 @@
+"""Checkpoints that plain transformers loads: `AutoModelForImageTextToText` and `AutoProcessor`, safetensors, no code.
+
+A model and its processor travel together: the processor carries the tokenizer, the chat format and how an image
+becomes pixels, so an evaluation cannot speak to a model otherwise than its training did.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    VipLlavaForConditionalGeneration,
+)
+
+from vertebra.chat import ChatFormat
+from vertebra.errors import DataError
+
+Network = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
+
+
+class VisionLanguageModel(NamedTuple):
+    """The network and the processor that feeds it."""
+
+    network: Network
+    processor: LlavaProcessor
+
+    @property
+    def chat(self) -> ChatFormat:
+        """How the backbone is spoken to."""
+        return self.chat_in(self.processor.chat_template)
+
+    def chat_in(self, template: str) -> ChatFormat:
+        """Another format for the same tokenizer, such as the bare captions of the first stage."""
+        return ChatFormat(template, self.processor.tokenizer, self.processor.image_token)
+
+    @property
+    def image_tokens(self) -> int:
+        """Positions that one image takes."""
+        return int(self.network.config.image_seq_length)
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of the square that the tower sees."""
+        return int(self.network.config.vision_config.image_size)
+
+
+def save(model: VisionLanguageModel, folder: Path) -> None:
+    """Writes config, weights, tokenizer, processor and chat format into a folder."""
+    model.network.save_pretrained(folder)
+    model.processor.save_pretrained(folder)
+
+
+def load(folder: Path) -> VisionLanguageModel:
+    """The model in a folder, on the CPU in the precision it was saved in. `DataError` when it cannot be read."""
+    try:
+        network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", local_files_only=True)
+        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder} does not hold a loadable checkpoint: {error}") from error
+    return VisionLanguageModel(network.eval(), processor)
+
+
+def device_of(network: torch.nn.Module) -> torch.device:
+    """Where a network's first weight lies."""
+    return next(network.parameters()).device

@@ -1,0 +1,126 @@
+"""Greedy answers of a checkpoint on this machine, appended batch by batch.
+
+Questions are batched by length on a grid that depends on the questions alone. A resumed step redoes the batch that was
+cut off and keeps what was written, so its answers are those of a run that was never stopped.
+
+    {"question_id": "1", "prompt": "Is there ...", "text": "yes", "answer_id": "5be1...", "model_id": "...", "metadata": {}}
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vertebra.bench import Bench
+from vertebra.benchmarks import benchmark
+from vertebra.chat import Conversation, Turn
+from vertebra.data.batches import Collator
+from vertebra.errors import Stopped
+from vertebra.files import append_rows, read_rows, write_atomically
+from vertebra.model import VisionLanguageModel, load
+from vertebra.model.checkpoint import device_of
+from vertebra.scoring.benchmark import Sample
+from vertebra.spec import Json, Runtime, canonical, digest
+from vertebra.visual.images import read_image
+from vertebra.visual.marks import draw
+
+BATCH = 32
+
+
+def predict(bench: Bench, runtime: Runtime) -> None:
+    """Answers all questions of the step's benchmark into `out/answers.jsonl`; `Stopped` after a signal, resumable."""
+    del runtime
+    assert bench.model is not None
+    assert bench.data is not None
+    name, longest = str(bench.spec["benchmark"]), int(str(bench.spec["max_new_tokens"]))
+    folder = bench.data / name
+    samples = benchmark(name).load(folder)
+    model = _open(bench.model)
+    growing = bench.folder / "answers.jsonl"
+    answered = {str(row["question_id"]): row for row in read_rows(growing)}
+    for batch in _grid(model, samples):
+        if bench.stopping():
+            raise Stopped(15)
+        fresh = [sample for sample in batch if sample.id not in answered]
+        if fresh:
+            texts = dict(zip((sample.id for sample in batch), answers(model, batch, folder, longest), strict=True))
+            rows = [_row(bench, sample, texts[sample.id]) for sample in fresh]
+            append_rows(growing, rows)
+            answered |= {sample.id: row for sample, row in zip(fresh, rows, strict=True)}
+        bench.progress(len(answered), len(samples), "questions")
+    lines = (canonical(answered[sample.id]) + "\n" for sample in samples)
+    write_atomically(bench.out / "answers.jsonl", "".join(lines))
+
+
+@torch.inference_mode()
+def answers(model: VisionLanguageModel, samples: Sequence[Sample], folder: Path, max_new_tokens: int) -> list[str]:
+    """One greedy answer per sample, stripped, without special tokens; images lie under `folder`."""
+    network, device = model.network, device_of(model.network)
+    ids, mask = _left_padded([_prompt(model, sample) for sample in samples], network.generation_config.pad_token_id)
+    pictures = [
+        draw(read_image(folder / sample.image, where=f"question {sample.id}"), sample.marks)
+        for sample in samples
+        if sample.image
+    ]
+    seen = {"pixel_values": _collator(model).pixels(pictures).to(device, network.dtype)} if pictures else {}
+    written = network.generate(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        **seen,
+    )
+    texts = model.processor.tokenizer.batch_decode(written[:, ids.shape[1] :], skip_special_tokens=True)
+    return [text.strip() for text in texts]
+
+
+@lru_cache(maxsize=1)
+def _open(folder: Path) -> VisionLanguageModel:
+    """The benchmarks of one model follow each other in one process; it is read once."""
+    return load(folder)
+
+
+def _grid(model: VisionLanguageModel, samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Batches of alike length, so that little is padded; the same questions always meet in the same batch."""
+    ordered = sorted(samples, key=lambda sample: (len(_prompt(model, sample)), sample.id))
+    return [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
+
+
+def _prompt(model: VisionLanguageModel, sample: Sample) -> list[int]:
+    asked = Conversation((Turn("user", sample.text, images=int(sample.image is not None)),))
+    image = model.processor.image_token_id
+    ids = model.chat.prompt_ids(asked)
+    return [token for each in ids for token in [each] * (model.image_tokens if each == image else 1)]
+
+
+def _left_padded(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+    """Ids and mask, int[B, T] each, so that all prompts end together."""
+    longest = max(map(len, prompts))
+    ids = torch.full((len(prompts), longest), pad)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    return ids, mask
+
+
+def _collator(model: VisionLanguageModel) -> Collator:
+    images = model.processor.image_processor
+    return Collator(
+        model.chat, model.processor.image_token_id, model.image_tokens, model.side,
+        images.image_mean, images.image_std, "pad", 0,
+    )  # fmt: skip
+
+
+def _row(bench: Bench, sample: Sample, text: str) -> dict[str, Json]:
+    """A row of LLaVA's answers format; the answer's id follows from the step and the question."""
+    return {
+        "question_id": sample.id,
+        "prompt": sample.text,
+        "text": text,
+        "answer_id": digest([bench.key, sample.id])[:22],
+        "model_id": bench.label.rsplit("/", 2)[0],
+        "metadata": {},
+    }

@@ -1,0 +1,71 @@
+"""Tables, pictures and a page from the scorecards of a study; everything can be rebuilt at any time.
+
+reports/miniature/
+├── index.html                  the page, complete in itself
+├── table.md  table.tex  table.csv
+├── radar-tiny-llava-1.5.svg    .png
+└── results.json                every number, the JSON of `vertebra report --json`
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vertebra.files import write_atomically
+from vertebra.report import page, radar, tables
+from vertebra.report.grid import build_grid
+from vertebra.report.rows import Cell, Row, results, rows
+from vertebra.spec import Study, digest
+
+__all__ = ["Cell", "Report", "Row", "results", "rows", "write_report"]
+
+
+class Report(NamedTuple):
+    """What was written, and the table for the terminal."""
+
+    table: str
+    page: Path
+    pictures: tuple[Path, ...]
+    """An SVG and a PNG per family."""
+    results: Path
+
+
+def write_report(
+    study: Study, cells: Sequence[Cell], out: Path, axes: Mapping[str, radar.Axis], width: int = 80
+) -> Report:
+    """Writes the report into the folder `out`; the same input gives the same bytes.
+
+    `axes` gives per benchmark chance and ceiling of its headline metric; one without is left out of the pictures, and
+    they say so. `width` is the terminal's, in characters. Raises `DataError` for a scorecard that is not one and
+    `VertebraError` when the folder cannot be written.
+    """
+    grid = build_grid(study, cells)
+    numbers = json.dumps(results(study.study, cells), indent=1, allow_nan=False).encode() + b"\n"
+    figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
+    pictures: dict[str, bytes] = {}
+    for figure in figures:
+        pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
+    texts = {
+        "results.json": numbers,
+        "table.md": tables.markdown(grid).encode(),
+        "table.tex": tables.latex(grid).encode(),
+        "table.csv": tables.comma_separated(grid).encode(),
+        "index.html": page.html(grid, cells, figures, numbers).encode(),
+    }
+    for name, data in {**pictures, **texts}.items():
+        write_atomically(out / name, data)
+    return Report(
+        table=tables.terminal(grid, width),
+        page=out / "index.html",
+        pictures=tuple(out / name for name in pictures),
+        results=out / "results.json",
+    )
+
+
+def _file_name(family: str) -> str:
+    """The family's name where any file system takes it; otherwise what is left of it and a digest."""
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,80}", family):
+        return family
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', family)[:60]}-{digest(ascii(family))[:8]}"

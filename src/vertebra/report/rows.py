@@ -1,0 +1,121 @@
+"""What a study measured, one line per number: the JSON of `vertebra report --json`.
+
+A cell of the study (family, backbone, seed, benchmark) holds the scorecard of `vertebra score`, or none yet. Every
+metric of a scorecard becomes a row, headline metrics first; cells without a scorecard are listed, never left out:
+
+    {"study": "miniature",
+     "rows": [{"family": "tiny-llava-1.5", "backbone": "tiny-phi-3", "seed": 0, "benchmark": "pope",
+               "metric": "f1", "value": 83.2, "n": 300, "ci95": [81.0, 85.3]}],
+     "missing": ["tiny-llava-1.5/tiny-phi-3/seed0/gqa"]}
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vertebra.errors import DataError
+from vertebra.spec import Json
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One benchmark's result on one model of the study; `scorecard` is None until it is there."""
+
+    family: str
+    backbone: str
+    seed: int
+    benchmark: str
+    scorecard: Mapping[str, object] | None
+
+    @property
+    def label(self) -> str:
+        """The cell's name in a plan, such as `tiny-llava-1.5/tiny-phi-3/seed0/pope`."""
+        return f"{self.family}/{self.backbone}/seed{self.seed}/{self.benchmark}"
+
+
+class Scorecard(BaseModel):
+    """What a report reads of a scorecard; further keys are of no concern to it."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    protocol: str
+    n: int
+    """Annotated questions."""
+    missing: int = 0
+    """How many of them have no answer."""
+    headline: str
+    metrics: dict[str, float]
+    groups: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
+    ci95: dict[str, Interval] = Field(default_factory=dict)
+
+    def ordered(self) -> list[str]:
+        """The metrics' names, the headline first."""
+        return [self.headline, *(name for name in self.metrics if name != self.headline)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric of one cell. `n` counts the annotated questions; `ci95` is None where no interval was computed."""
+
+    family: str
+    backbone: str
+    seed: int
+    benchmark: str
+    metric: str
+    value: float
+    n: int
+    ci95: Interval | None
+
+
+def read_scorecard(cell: Cell) -> Scorecard | None:
+    """The cell's scorecard, checked. `DataError` names the cell whose scorecard is not one."""
+    if cell.scorecard is None:
+        return None
+    try:
+        card = Scorecard.model_validate(cell.scorecard)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise _corrupt(cell, f"`{field}`: {first['msg'].lower()}") from error
+    if card.headline not in card.metrics:
+        raise _corrupt(cell, f"its headline {card.headline!r} is none of its metrics")
+    return card
+
+
+def rows(cells: Sequence[Cell]) -> list[Row]:
+    """One row per metric of every cell that has a scorecard, in the order of the cells."""
+    return list(_rows(cells))
+
+
+def results(study: str, cells: Sequence[Cell]) -> dict[str, Json]:
+    """The one JSON document of `vertebra report --json`, for the study of this name."""
+    return {
+        "study": study,
+        "rows": [asdict(row) for row in rows(cells)],
+        "missing": [cell.label for cell in cells if cell.scorecard is None],
+    }
+
+
+def _rows(cells: Sequence[Cell]) -> Iterator[Row]:
+    for cell in cells:
+        card = read_scorecard(cell)
+        if card is None:
+            continue
+        for metric in card.ordered():
+            yield Row(
+                cell.family,
+                cell.backbone,
+                cell.seed,
+                cell.benchmark,
+                metric,
+                card.metrics[metric],
+                card.n,
+                card.ci95.get(metric),
+            )
+
+
+def _corrupt(cell: Cell, why: str) -> DataError:
+    return DataError(f"The scorecard of {cell.label} cannot be reported: {why}. Score it again.")

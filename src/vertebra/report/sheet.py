@@ -1,0 +1,208 @@
+"""The paper under the pictures: inches on a 9-inch wide sheet, y downwards, drawn by matplotlib.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart, and
+every model has a marker of its own besides. The typeface is the one that matplotlib brings along, so that nothing
+depends on the machine; a character it lacks is drawn as �.
+"""
+
+import io
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+WIDTH = 9.0
+MARGIN = 0.4
+FACE = "DejaVu Sans"
+
+Side = Literal["left", "center", "right"]
+
+
+class Ink(NamedTuple):
+    """The colours of a picture; `models` are taken in turn."""
+
+    paper: str
+    text: str
+    muted: str
+    line: str
+    models: tuple[str, ...]
+
+
+LIGHT = Ink(
+    "#ffffff",
+    "#1b1f24",
+    "#59636e",
+    "#d5dae0",
+    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"),
+)
+DARK = Ink(
+    "#161a1f",
+    "#e8ebee",
+    "#9aa5b1",
+    "#3a424c",
+    ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#ffffff"),
+)
+SHAPES = "osD^vPX"
+
+
+class Mark(NamedTuple):
+    """How one model is drawn."""
+
+    colour: str
+    shape: str
+    dashed: bool
+
+
+@dataclass(slots=True)
+class Pen:
+    """Collects what is to be drawn, since the height of the sheet is known only at the end."""
+
+    ink: Ink
+    height: float = 0.0
+    drawn: list["Artist"] = field(default_factory=list)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        colour: str = "",
+        *,
+        bold: bool = False,
+        side: Side = "left",
+    ) -> None:
+        """One line of text, vertically centred on y; `side` is the part of it that lies at x."""
+        from matplotlib.text import Text
+
+        weight = "bold" if bold else "normal"
+        ink = colour or self.ink.text
+        self.drawn.append(Text(x, y, text, color=ink, va="center_baseline", ha=side, size=size, weight=weight))
+
+    def line(
+        self,
+        points: Sequence[tuple[float, float]],
+        colour: str,
+        width: float,
+        *,
+        dashed: bool = False,
+        opacity: float = 1.0,
+    ) -> None:
+        """A line through the points, broken at NaN."""
+        from matplotlib.lines import Line2D
+
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        style = "--" if dashed else "-"
+        self.drawn.append(Line2D(xs, ys, color=colour, lw=width, ls=style, alpha=opacity, solid_joinstyle="round"))
+
+    def circle(self, x: float, y: float, radius: float, colour: str, width: float) -> None:
+        """A ring around (x, y)."""
+        from matplotlib.patches import Circle
+
+        self.drawn.append(Circle((x, y), radius, fill=False, edgecolor=colour, linewidth=width))
+
+    def dot(self, x: float, y: float, mark: Mark) -> None:
+        """A model's marker; none at NaN."""
+        from matplotlib.lines import Line2D
+
+        paper = self.ink.paper
+        self.drawn.append(Line2D([x], [y], color=mark.colour, marker=mark.shape, ms=7, ls="", mec=paper, mew=0.8))
+
+
+def mark_of(ink: Ink, place: int) -> Mark:
+    """The mark of the model at this place; after all colours are used up, they come again with other shapes, dashed."""
+    lap = place // len(ink.models)
+    return Mark(ink.models[place % len(ink.models)], SHAPES[(place + lap) % len(SHAPES)], lap % 2 == 1)
+
+
+def shown(text: str) -> str:
+    """The text in the characters that the typeface has."""
+    charmap = _charmap()
+    return "".join(char if ord(char) in charmap else "�" for char in text)
+
+
+def measure(text: str, size: float, *, bold: bool = False) -> float:
+    """The width of a line of text in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(family=FACE, weight="bold" if bold else "normal", size=size)
+    width, _, _ = TextToPath().get_text_width_height_descent(shown(text), font, ismath=False)
+    return float(width) / 72
+
+
+def wrap(text: str, size: float, width: float, *, bold: bool = False, most: int = 0) -> list[str]:
+    """The text in lines of at most `width` inches, long words cut.
+
+    What is longer than `most` lines (0: no limit) is shortened: the last line is … and the end of the text.
+    """
+
+    def wide(line: str) -> float:
+        return measure(line, size, bold=bold)
+
+    lines = [""]
+    for word in shown(text).split():
+        while len(word) > 1 and wide(word) > width:
+            heads = [word[:length] for length in range(len(word))]
+            cut = max(bisect(heads, width, key=wide) - 1, 1)
+            lines.append(word[:cut])
+            word = word[cut:]
+        longer = f"{lines[-1]} {word}".strip()
+        if wide(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    lines = [line for line in lines if line]
+    if most and len(lines) > most:
+        tail = " ".join(shown(text).split())
+        for line in lines[: most - 1]:
+            tail = tail.removeprefix(line).lstrip()
+        tails = [f"…{tail[start:]}" for start in range(len(tail) - 1, -1, -1)]
+        lines = [*lines[: most - 1], tails[max(bisect(tails, width, key=wide) - 1, 0)]]
+    return lines
+
+
+def render(paint: Callable[[Ink], Pen], ink: Ink, formats: Sequence[Literal["svg", "png"]]) -> list[bytes]:
+    """What `paint` drew in this ink, once per format; a PNG has 1800 pixels across."""
+    from matplotlib.figure import Figure
+
+    with _plain_matplotlib():
+        pen = paint(ink)
+        figure = Figure(figsize=(WIDTH, pen.height), facecolor=ink.paper)
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(pen.height, 0))
+        axes.set_axis_off()
+        for artist in pen.drawn:
+            axes.add_artist(artist)
+        return [_save(figure, kind) for kind in formats]
+
+
+@contextmanager
+def _plain_matplotlib() -> Iterator[None]:
+    """matplotlib as it comes, whatever a person's matplotlibrc says, with names never read as formulas."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": "vertebra", "text.parse_math": False, "font.family": FACE})
+        yield
+
+
+def _save(figure: "Figure", kind: Literal["svg", "png"]) -> bytes:
+    """Without date and version, so that the same picture is the same file."""
+    out = io.BytesIO()
+    silent = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    figure.savefig(out, format=kind, dpi=200, facecolor=figure.get_facecolor(), metadata=silent)
+    return out.getvalue()
+
+
+@cache
+def _charmap() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont(FACE)).get_charmap())

@@ -1,0 +1,237 @@
+r"""The grid as text: Markdown, LaTeX (booktabs), CSV and the terminal.
+
+    | Family         | Backbone      |  POPE<br>F1<br>llava |
+    | tiny-llava-1.5 | tiny-vicuna-s |       **83.2 ± 2.1** |
+
+Names come from people's YAML files and are escaped for each of the four. CSV keeps every digit; the others show one
+decimal.
+"""
+
+import csv
+import io
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vertebra.report.grid import Column, Grid, Model, plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DASH = "–"
+BOLD = "Bold: highest of its family; whether a difference is real is a question for `vertebra compare`."
+
+
+def markdown(grid: Grid) -> str:
+    """A GitHub table, a model a row, followed by how to read it."""
+    head = ["Family", "Backbone", *("<br>".join(map(_md, _header(column))) for column in grid.columns)]
+    lines = [f"# {_md(grid.title)}", "", _md_row(head), _md_row(["---", "---", *("---:" for _ in grid.columns)])]
+    for model in grid.models:
+        cells = [_md_score(grid, model, column) for column in grid.columns]
+        lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
+    notes = [_md(note) for note in grid.legend()]
+    return "\n".join([*lines, "", *(f"- {note}" for note in [*notes, BOLD]), ""])
+
+
+def latex(grid: Grid) -> str:
+    """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx."""
+    wide = len(grid.columns) > 6
+    body = [rf"\begin{{tabular}}{{ll{'r' * len(grid.columns)}}}", r"\toprule", *_tex_head(grid), r"\midrule"]
+    for place, family in enumerate(grid.families()):
+        body += [r"\midrule"] if place else []
+        for number, model in enumerate(grid.of(family)):
+            name = _tex(plain(family)) if number == 0 else ""
+            scores = [_tex_score(grid, model, column) for column in grid.columns]
+            body.append(" & ".join([name, _tex(plain(model.backbone)), *scores]) + r" \\")
+    body += [r"\bottomrule", r"\end{tabular}"]
+    if wide:
+        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
+    caption = " ".join(
+        [
+            grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}.",
+            *grid.legend(),
+            "Bold: highest of its family.",
+        ]
+    )
+    lines = [
+        rf"% Needs \usepackage{{booktabs{',graphicx' if wide else ''}}}.",
+        r"\begin{table}",
+        r"\centering\small\setlength{\tabcolsep}{3pt}",
+        *body,
+        rf"\caption{{{_tex(caption)}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(grid: Grid) -> str:
+    """One line per model; a column's value, low and high end, every digit kept, empty where there is no score."""
+    low, high = ("low95", "high95") if grid.spread == "ci95" else ("mean-sd", "mean+sd")
+    head = ["family", "backbone"]
+    for column in grid.columns:
+        name = " ".join(plain(part) for part in column if part)
+        head += [name, f"{name} {low}", f"{name} {high}"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_csv(name) for name in head])
+    for model in grid.models:
+        line: list[str | float | None] = [_csv(plain(part)) for part in model]
+        for column in grid.columns:
+            score = grid.scores.get((model, column))
+            line += [score.value, score.low, score.high] if score else [None] * 3
+        writer.writerow(line)
+    return out.getvalue()
+
+
+def terminal(grid: Grid, width: int = 80) -> str:
+    """Plain text of at most `width` columns: a model a row, or where that is too wide, a benchmark a row."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False)
+
+    def fits(table: "Table") -> bool:
+        return console.measure(table, options=console.options.update(max_width=10_000)).maximum <= width
+
+    upright = _upright(grid)
+    console.print(Text(grid.title))
+    for table in [upright] if fits(upright) else _split(grid, fits):
+        console.print(table)
+        console.print()
+    for note in grid.legend(brackets=False):
+        console.print(Text(note))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+_LABEL = 20
+"""Columns of the terminal that a benchmark's name may take; a longer one goes on below."""
+
+
+def _header(column: Column) -> list[str]:
+    """Benchmark, metric and, unless it only repeats the benchmark, protocol."""
+    protocol = [] if column.protocol in ("", column.benchmark) else [plain(column.protocol)]
+    return [column.title, column.metric_title, *protocol]
+
+
+def _md(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]|#~$@!])", r"\\\1", text)
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _md_score(grid: Grid, model: Model, column: Column) -> str:
+    score = grid.scores.get((model, column))
+    if score is None:
+        return DASH
+    value = f"**{score.text}**" if grid.is_best(model, column) else score.text
+    spread = score.spread.replace("[", r"\[").replace("]", r"\]")
+    return " ".join(filter(None, [value, spread])) + _dagger(grid, model, column)
+
+
+_TEX = {
+    **{char: f"\\{char}" for char in "{}$&#%_"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "[": "{[}",
+    "]": "{]}",
+    "±": r"\ensuremath{\pm}",
+    "†": r"\ensuremath{\dagger}",
+    "–": "--",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(char, char) for char in text)
+
+
+def _tex_head(grid: Grid) -> Iterator[str]:
+    """Benchmark, metric and protocol on a line each; a line that would be empty is left out."""
+    headers = [_header(column) for column in grid.columns]
+    for depth, first in enumerate(["Family & Backbone", " & ", " & "]):
+        names = [_tex(header[depth]) if depth < len(header) else "" for header in headers]
+        if depth == 0 or any(names):
+            small = names if depth == 0 else [rf"\footnotesize {name}" if name else "" for name in names]
+            yield " & ".join([first, *small]) + r" \\"
+
+
+def _tex_score(grid: Grid, model: Model, column: Column) -> str:
+    score = grid.scores.get((model, column))
+    if score is None:
+        return "--"
+    value = rf"\textbf{{{score.text}}}" if grid.is_best(model, column) else score.text
+    return " ".join(filter(None, [value, _tex(score.spread)])) + _tex(_dagger(grid, model, column))
+
+
+def _csv(text: str) -> str:
+    """Spreadsheets run a cell that begins like a formula; an apostrophe makes it text."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _dagger(grid: Grid, model: Model, column: Column) -> str:
+    return "†" if grid.is_partial(model, column) else ""
+
+
+def _terminal_score(grid: Grid, model: Model, column: Column) -> str:
+    score = grid.scores.get((model, column))
+    if score is None:
+        return DASH
+    half = f" ±{score.half}" if score.half else ""
+    return f"{score.text}{half}{_dagger(grid, model, column)}"
+
+
+def _table() -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 0, 0, 1))
+
+
+def _upright(grid: Grid) -> "Table":
+    """A model a row, under its family's name."""
+    from rich.text import Text
+
+    table = _table()
+    table.add_column("", overflow="fold")
+    for column in grid.columns:
+        table.add_column(Text("\n".join(_header(column))), justify="right", overflow="fold")
+    for family in grid.families():
+        table.add_row(Text(plain(family)), *("" for _ in grid.columns))
+        for model in grid.of(family):
+            scores = (_terminal_score(grid, model, column) for column in grid.columns)
+            table.add_row(Text(f"  {plain(model.backbone)}"), *map(Text, scores))
+    return table
+
+
+def _split(grid: Grid, fits: Callable[["Table"], bool]) -> Iterator["Table"]:
+    """A benchmark a row, a table per family, and as many of its backbones side by side as fit."""
+    for family in grid.families():
+        models = grid.of(family)
+        while models:
+            count = next((n for n in range(len(models), 1, -1) if fits(_turned(grid, models[:n]))), 1)
+            yield _turned(grid, models[:count])
+            models = models[count:]
+
+
+def _turned(grid: Grid, models: Sequence[Model]) -> "Table":
+    from rich.text import Text
+
+    table = _table()
+    table.add_column(Text(plain(models[0].family)), overflow="fold", max_width=_LABEL)
+    for model in models:
+        table.add_column(Text(plain(model.backbone)), justify="right", overflow="fold")
+    for column in grid.columns:
+        scores = (_terminal_score(grid, model, column) for model in models)
+        title, *details = _header(column)
+        below = textwrap.wrap(", ".join(details), _LABEL, initial_indent="  ", subsequent_indent="  ")
+        table.add_row(Text("\n".join([title, *below])), *map(Text, scores))
+    return table

@@ -1,0 +1,1 @@
+"""From answers to scorecards: reading, grading, metrics and their intervals. No torch here."""

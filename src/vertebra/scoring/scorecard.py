@@ -1,0 +1,118 @@
+"""Scorecards: what a set of answers is worth on a benchmark.
+
+    {"benchmark": "pope", "protocol": "llava", "n": 8910, "missing": 0, "headline": "f1",
+     "metrics": {"f1": 85.94688090539114, "accuracy": 86.98006872852233},
+     "groups": {"subset": {"random": {"f1": 87.13601179506082, ...}, ...}}}
+
+A study's scorecard also holds `ci95`, {metric: [low, high]}.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vertebra.scoring.answers import read_answers
+from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
+from vertebra.scoring.metrics import resample
+from vertebra.spec import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The scores of one set of answers, in percent unless the metric says otherwise, not rounded."""
+
+    benchmark: str
+    protocol: str
+    n: int
+    """Questions that are scored."""
+    missing: int
+    """How many of them have no answer."""
+    headline: str
+    scores: Scores
+
+    def to_json(self) -> dict[str, Json]:
+        """The command line's contract."""
+        return {
+            "benchmark": self.benchmark,
+            "protocol": self.protocol,
+            "n": self.n,
+            "missing": self.missing,
+            "headline": self.headline,
+            "metrics": self.scores.metrics,
+            "groups": self.scores.groups,
+        }
+
+
+class Scored(NamedTuple):
+    """A study's scorecard and the verdicts behind it, as they are stored."""
+
+    scorecard: dict[str, Json]
+    """The contract's fields and `ci95`."""
+    rows: list[dict[str, Json]]
+    """{"id", "score", "parsed", "cluster"} per scored question, for paired comparisons."""
+
+
+def judge(benchmark: Benchmark, samples: Sequence[Sample], answers: Mapping[str, Answer]) -> list[Verdict]:
+    """A verdict for each sample, in order; a missing answer scores 0."""
+    # LLaVA's ScienceQA runner stores `<image>` where it showed one; in files that never do its absence says nothing.
+    told = any("<image>" in answer.prompt for answer in answers.values())
+    return [_verdict(benchmark, sample, answers.get(sample.id), told) for sample in samples]
+
+
+def score(benchmark: Benchmark, samples: Sequence[Sample], answers: Mapping[str, Answer]) -> Scorecard:
+    """The scorecard of these answers; samples without gold are left out."""
+    samples = scored(samples)
+    return scorecard(benchmark, samples, judge(benchmark, samples, answers))
+
+
+def scored(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples that count: those that have gold."""
+    return [sample for sample in samples if sample.gold]
+
+
+def scorecard(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> Scorecard:
+    """The scorecard of verdicts on scored samples, in the same order."""
+    missing = sum(verdict.missing for verdict in verdicts)
+    scores = benchmark.summarise(samples, verdicts)
+    return Scorecard(benchmark.name, benchmark.protocol, len(samples), missing, benchmark.headline, scores)
+
+
+def ci95(
+    benchmark: Benchmark,
+    samples: Sequence[Sample],
+    verdicts: Sequence[Verdict],
+    resamples: int = 400,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Metric -> 95 % interval: percentile bootstrap over clusters of questions, the same for the same input."""
+    clusters = [sample.cluster for sample in samples]
+    sums = resample(benchmark.tallies(samples, verdicts), clusters, resamples, seed)
+    bounds = {name: np.percentile(column, [2.5, 97.5]) for name, column in benchmark.metrics(sums).items()}
+    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+
+
+def score_folder(benchmark: Benchmark, folder: Path, answers: Path) -> Scored:
+    """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out."""
+    samples = benchmark.load(folder)
+    found = read_answers(answers, benchmark, {sample.id for sample in samples})
+    samples = scored(samples)
+    verdicts = judge(benchmark, samples, found)
+    card = scorecard(benchmark, samples, verdicts).to_json()
+    card["ci95"] = {name: list(bounds) for name, bounds in ci95(benchmark, samples, verdicts).items()}
+    rows: list[dict[str, Json]] = [
+        {"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed, "cluster": sample.cluster}
+        for sample, verdict in zip(samples, verdicts, strict=True)
+    ]
+    return Scored(card, rows)
+
+
+def _verdict(benchmark: Benchmark, sample: Sample, answer: Answer | None, told: bool) -> Verdict:
+    if answer is None:
+        return Verdict(sample.id, 0.0, None, missing=True)
+    verdict = benchmark.grade(sample, answer.text)
+    if not told:
+        return verdict
+    return replace(verdict, shown="<image>" in answer.prompt)

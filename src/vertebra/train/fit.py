@@ -1,0 +1,146 @@
+"""One stage of training, from its step on the bench to a checkpoint in its out folder.
+
+The loss is the mean cross-entropy over the supervised tokens of the *global* batch, and batches are defined globally,
+so neither the number of devices nor how a batch is cut into pieces can move a result. The language model's head is
+applied to supervised positions alone.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vertebra.bench import Bench
+from vertebra.catalog import Catalog
+from vertebra.chat.template import IGNORED
+from vertebra.data import Batch, Collator, Dataset, Schedule, open_mixture
+from vertebra.errors import Stopped, VertebraError
+from vertebra.model import VisionLanguageModel, assemble, load, save
+from vertebra.model.checkpoint import device_of
+from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage
+from vertebra.train.optimizer import cosine, optimizer_of
+from vertebra.train.resume import Checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A training step's spec, read back."""
+
+    family: Family
+    backbone: Backbone
+    template: str
+    stage: Stage
+    mixture: Mixture
+    seed: int
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Json]) -> "Recipe":
+        """The recipe that a plan wrote."""
+        stage = Stage.model_validate(spec["stage"])
+        assert isinstance(spec["family"], Mapping)
+        return cls(
+            Family.model_validate({**spec["family"], "stages": {"this": stage}}),
+            Backbone.model_validate(spec["backbone"]),
+            str(spec["template"]),
+            stage,
+            Mixture.model_validate({**_object(spec["mixture"]), "name": stage.mixture}),
+            int(str(spec["seed"])),
+        )
+
+
+def _object(value: Json) -> Mapping[str, Json]:
+    assert isinstance(value, Mapping)
+    return value
+
+
+def train(bench: Bench, runtime: Runtime) -> None:
+    """Runs or resumes a stage; `Stopped` after a signal, with everything saved to go on from."""
+    recipe = Recipe.of(bench.spec)
+    assert bench.data is not None
+    dataset = open_mixture(recipe.mixture, bench.data, recipe.seed)
+    if bench.model:
+        model = load(bench.model)
+    else:
+        model = assemble(recipe.family, recipe.backbone, recipe.template, recipe.seed)
+    _fit(bench, runtime, recipe, model, dataset)
+    save(model, bench.out)
+
+
+def _fit(bench: Bench, runtime: Runtime, recipe: Recipe, model: VisionLanguageModel, dataset: Dataset) -> None:
+    stage = recipe.stage
+    schedule = Schedule(len(dataset), stage.batch, stage.epochs, recipe.seed)
+    trained = _open_for_training(model, stage)
+    optimizer = optimizer_of(trained.values(), stage.learning_rate)
+    checkpoints = Checkpoints(bench.folder / "checkpoints", trained, optimizer)
+    collator = collator_for(model, recipe)
+    step, saved = checkpoints.resume(), time.monotonic()
+    while step < schedule.steps:
+        epoch, indices = schedule.at(step)
+        batch = collator([dataset.sample(index, epoch) for index in indices])
+        optimizer.param_groups[0]["lr"] = rate = stage.learning_rate * cosine(step, schedule.steps, stage.warmup)
+        loss = learn(model, batch, optimizer)
+        step += 1
+        bench.log(step=step, loss=loss, learning_rate=rate, supervised=batch.supervised)
+        bench.progress(step, schedule.steps, "batches", f"loss {loss:.3f}")
+        due = time.monotonic() - saved > runtime.checkpoint_seconds
+        if step < schedule.steps and (due or bench.stopping()):
+            checkpoints.save(step)
+            saved = time.monotonic()
+            if bench.stopping():
+                raise Stopped(15)
+
+
+def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
+    """One optimizer step; the batch's mean loss before it. `VertebraError` naming the samples if it is not finite."""
+    loss = loss_of(model, batch)
+    value = loss.item()
+    if not math.isfinite(value):
+        raise VertebraError(f"The loss is {value} on the batch of the records {', '.join(batch.samples)}. Stopped.")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return value
+
+
+def loss_of(model: VisionLanguageModel, batch: Batch) -> Tensor:
+    """Mean cross-entropy over the batch's supervised tokens."""
+    network, device = model.network, device_of(model.network)
+    pixels = None if batch.pixels is None else batch.pixels.to(device, network.dtype)
+    # No attention mask: samples are padded on the right, where causal attention never looks.
+    states = network.model(input_ids=batch.ids.to(device), pixel_values=pixels, use_cache=False).last_hidden_state
+    wanted = batch.labels[:, 1:].to(device)
+    supervised = wanted != IGNORED
+    logits = network.lm_head(states[:, :-1][supervised])
+    return functional.cross_entropy(logits.float(), wanted[supervised])
+
+
+def collator_for(model: VisionLanguageModel, recipe: Recipe) -> Collator:
+    """Speaks and looks as the stage wants it: bare captions or the backbone's chat, padded or cropped images."""
+    plain = recipe.stage.chat == "plain"
+    images = model.processor.image_processor
+    return Collator(
+        model.chat_in(Catalog.installed().template("plain")) if plain else model.chat,
+        model.processor.image_token_id,
+        model.image_tokens,
+        model.side,
+        images.image_mean,
+        images.image_std,
+        recipe.stage.square,
+        recipe.stage.max_tokens,
+    )
+
+
+def _open_for_training(model: VisionLanguageModel, stage: Stage) -> dict[str, torch.nn.Parameter]:
+    """Freezes all but what the stage trains; the tower is always frozen."""
+    network = model.network.train()
+    network.model.vision_tower.eval()
+    network.requires_grad_(False)
+    network.model.multi_modal_projector.requires_grad_(True)
+    if stage.trains == "projector+language":
+        network.model.language_model.requires_grad_(True)
+        network.lm_head.requires_grad_(True)
+    return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}

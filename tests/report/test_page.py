@@ -1,0 +1,128 @@
+"""The page: complete, closed to the network, readable by machines that read aloud."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+from vertebra.report import Cell, write_report
+from vertebra.report.page import breakdowns
+from vertebra.report.rows import Scorecard
+from vertebra.spec import Study
+
+Axes = Mapping[str, tuple[float, float]]
+Card = Callable[..., dict[str, object]]
+Cells = Callable[..., list[Cell]]
+VOID = {"meta", "img", "source", "br"}
+
+
+class Page(HTMLParser):
+    """A page's elements, checked to be properly nested."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def written(study: Study, cells: list[Cell], out: Path, axes: Axes) -> str:
+    return write_report(study, cells, out, axes).page.read_text(encoding="utf-8")
+
+
+def test_the_page_allows_inline_styles_and_data_images_and_nothing_else(
+    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+) -> None:
+    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+    policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def test_the_page_loads_nothing_and_runs_nothing(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+    assert not page.all("script") + page.all("link") + page.all("iframe")
+    loaded = [image["src"] for image in page.all("img")] + [source["srcset"] for source in page.all("source")]
+    assert len(loaded) == 2
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in loaded)
+
+
+def test_every_link_leads_to_a_file_of_the_report_or_a_place_on_the_page(
+    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+) -> None:
+    first, *others = cells(families=["tiny-llava-1.5"])
+    page = Page(written(study, [replace(first, scorecard=None), *others], tmp_path, axes))
+    targets = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
+    targets |= {path.name for path in tmp_path.iterdir()}
+    assert {link["href"] for link in page.all("a")} <= targets
+
+
+def test_pictures_have_a_text_and_headers_a_scope(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+    assert all(image["alt"] for image in page.all("img"))
+    assert all(header["scope"] in ("col", "row", "colgroup", "rowgroup") for header in page.all("th"))
+
+
+def test_hostile_names_stay_text(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
+    name = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7 * 7 }}\x1b[2J"""
+    groups = {name: {name: {name: 1.0}}}
+    hostile = Cell(name, name, 0, name, card(name, 50.0, protocol=name, groups=groups))
+    evil = study.model_copy(update={"study": name, "title": name})
+    page = Page(written(evil, [hostile, Cell(name, "b", 0, name, None)], tmp_path, axes))
+    assert not page.all("script")
+    assert [image["src"][:5] for image in page.all("img")] == ["data:"]
+    assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
+    assert "{{ 7 * 7 }}" in page.text
+    assert "\x1b" not in page.text
+
+
+def test_what_is_missing_is_listed(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    none = [replace(cell, scorecard=None) for cell in cells(families=["tiny-llava-1.5"])]
+    page = Page(written(study, none, tmp_path, axes))
+    assert all(cell.label in page.text for cell in none)
+    assert "0 of 16 results are in" in page.text
+
+
+def test_the_table_shows_scores_with_intervals(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
+    page = Page(written(study, [Cell("f", "b", 0, "pope", card("pope", 83.21))], tmp_path, axes))
+    assert re.search(r"POPE\s*F1\s*llava", page.text)
+    assert re.search(r"83\.2\s*± 2\.0", page.text)
+    assert "81.21 – 85.21" in page.text
+
+
+def test_groups_are_averaged_over_seeds_and_shown_by_their_kind(card: Card) -> None:
+    cards = []
+    for seed, value in ((0, 80.0), (1, 81.5)):
+        subset = {"popular": {"f1": value, "yes_ratio": 0.51, "tp": 41.0}}
+        cell = Cell("f", "b", seed, "pope", card("pope", value, groups={"subset": subset}))
+        cards.append((cell, Scorecard.model_validate(cell.scorecard)))
+    (breakdown,) = breakdowns(cards)
+    assert breakdown.title == "POPE · llava · subset"
+    assert breakdown.metrics == ("F1", "yes ratio", "tp")
+    assert breakdown.lines[0][1] == ("80.8", "0.510", "41")
+
+
+def test_a_group_that_a_model_lacks_is_a_dash(card: Card) -> None:
+    cells = [
+        Cell("f", name, 0, "gqa", card("gqa", 50.0, groups={"semantic": {value: {"accuracy": 50.5}}}))
+        for name, value in (("a", "obj"), ("b", "rel"))
+    ]
+    (breakdown,) = breakdowns([(cell, Scorecard.model_validate(cell.scorecard)) for cell in cells])
+    assert [numbers for _, numbers in breakdown.lines] == [("50.5", "–"), ("–", "50.5")]

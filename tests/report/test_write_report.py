@@ -1,0 +1,56 @@
+"""The folder of a report."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vertebra.report import Cell, write_report
+from vertebra.spec import Study
+
+Axes = Mapping[str, tuple[float, float]]
+Cells = Callable[..., list[Cell]]
+
+
+def test_every_file_of_the_contract_is_written(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    write_report(study, cells(), tmp_path / "reports" / "miniature", axes)
+    assert {path.name for path in (tmp_path / "reports" / "miniature").iterdir()} == {
+        *("index.html", "table.md", "table.tex", "table.csv", "results.json"),
+        *("radar-tiny-llava-1.5.svg", "radar-tiny-llava-1.5.png"),
+        *("radar-tiny-vip-llava.svg", "radar-tiny-vip-llava.png"),
+    }
+
+
+def test_what_the_report_names_exists(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    report = write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes)
+    assert all(path.is_file() for path in (report.page, report.results, *report.pictures))
+    assert "tiny-phi-3" in report.table
+
+
+def test_two_runs_write_the_same_bytes(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path / name, axes)
+    assert all(
+        path.read_bytes() == (tmp_path / "two" / path.name).read_bytes() for path in (tmp_path / "one").iterdir()
+    )
+
+
+def test_results_json_is_the_contract_s_document(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+    found = json.loads(write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes).results.read_bytes())
+    assert found["study"] == "miniature"
+    assert set(found["rows"][0]) == {"family", "backbone", "seed", "benchmark", "metric", "value", "n", "ci95"}
+
+
+def test_a_family_s_name_never_leads_out_of_the_folder(study: Study, axes: Axes, tmp_path: Path) -> None:
+    names = ["../../up", "x" * 300, "\ud800"]
+    report = write_report(study, [Cell(name, "b", 0, "pope", None) for name in names], tmp_path / "out", axes)
+    assert {path.parent for path in report.pictures} == {tmp_path / "out"}
+    assert len(set(report.pictures)) == 2 * len(names)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_reports_start_without_torch_pandas_or_matplotlib() -> None:
+    program = "import sys, vertebra.report; print({'torch', 'transformers', 'pandas', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

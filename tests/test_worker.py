@@ -1,0 +1,190 @@
+"""Workers, driven as the engine drives them: a job on stdin, events on stdout, the log on stderr."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vertebra.plan import Kind, Step
+from vertebra.spec import Runtime
+from vertebra.store import Store
+from vertebra.worker import Job
+from workshop import Workshop, step
+
+
+class Worker:
+    """A worker process that has been given a job."""
+
+    def __init__(self, workshop: Workshop, *steps: Step, **kinds: Kind) -> None:
+        with (workshop.root / "worker.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "vertebra.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=dict(workshop.environment),
+            )
+        assert self.process.stdin
+        job = Job(workshop.store, Runtime(), steps, {step.key: step.kind for step in steps} | kinds)
+        self.process.stdin.write(job.to_line())
+        self.process.stdin.flush()
+
+    def event(self) -> dict[str, Any]:
+        assert self.process.stdout
+        event: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return event
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything up to the worker's end."""
+        assert self.process.stdin
+        assert self.process.stdout
+        events = [json.loads(line) for line in self.process.stdout]
+        self.process.wait(20)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return events
+
+
+def names(events: list[dict[str, Any]]) -> list[str]:
+    return [event["event"] for event in events if event["event"] != "progress"]
+
+
+def test_a_job_survives_its_way_as_a_line(tmp_path: Path) -> None:
+    needed = step("a")
+    steps = (step("b \u2028 新", needs=(needed,)),)
+    job = Job(tmp_path, Runtime(data=tmp_path, checkpoint_seconds=0.1), steps, {needed.key: "make"})
+    line = job.to_line()
+    assert line.count(b"\n") == 1
+    again = Job.from_line(line)
+    assert again.steps[0].key == steps[0].key
+    assert again.runtime == job.runtime
+    assert again.kinds == job.kinds
+
+
+def test_steps_are_done_in_order_and_committed_with_their_circumstances(workshop: Workshop) -> None:
+    first = step("first")
+    second = step("second", "slow", needs=(first,))
+    events = Worker(workshop, first, second).events()
+    assert names(events) == ["started", "done", "started", "done"]
+    store = Store(workshop.store)
+    assert (store.out(first.key) / "made.txt").read_text() == "made"
+    assert len(list(store.out(second.key).iterdir())) == 10
+    run = store.record(second.key)
+    assert run["python"] == sys.version.split()[0]
+    assert run["resumed"] is False
+    versions = run["versions"]
+    assert isinstance(versions, dict)
+    assert versions["vertebra"]
+
+
+def test_progress_is_told_at_most_a_few_times_a_second(workshop: Workshop) -> None:
+    events = Worker(workshop, step("a", "slow")).events()
+    told = [event for event in events if event["event"] == "progress"]
+    assert told[0]["total"] == 10
+    assert len(told) <= 3
+
+
+def test_an_error_for_people_keeps_its_message_and_exit_code(workshop: Workshop) -> None:
+    failure = Worker(workshop, step("a", "refusing")).events()[-1]
+    assert failure["message"] == "The archive is torn. Fetch it again."
+    assert failure["exit_code"] == 4
+    assert not failure["crashed"]
+
+
+def test_a_bug_leaves_its_traceback_in_the_log_and_the_next_step_runs(workshop: Workshop) -> None:
+    events = Worker(workshop, step("a", "buggy"), step("b")).events()
+    assert names(events) == ["started", "failed", "started", "done"]
+    assert events[1]["message"] == "ZeroDivisionError: division by zero"
+    assert events[1]["crashed"]
+    log = (workshop.root / "worker.log").read_text()
+    assert "about to" in log
+    assert "Traceback" in log
+
+
+def test_a_step_that_needs_a_failed_one_is_not_tried(workshop: Workshop) -> None:
+    bad = step("bad", "refusing")
+    events = Worker(workshop, bad, step("worse", needs=(bad,)), step("good")).events()
+    assert names(events) == ["started", "failed", "started", "done"]
+
+
+def test_an_unknown_maker_is_a_usage_error_with_a_hint(workshop: Workshop) -> None:
+    failure = Worker(workshop, step("a", "quik")).events()[-1]
+    assert failure["message"] == "no data maker is named 'quik'. Did you mean 'quick'?"
+    assert failure["exit_code"] == 2
+
+
+def test_a_damaged_input_is_named_before_the_step_uses_it(workshop: Workshop) -> None:
+    first = step("first")
+    Worker(workshop, first).events()
+    (Store(workshop.store).out(first.key) / "made.txt").write_text("mode")
+    failure = Worker(workshop, step("second", needs=(first,)), **{first.key: "make"}).events()[-1]
+    assert failure["exit_code"] == 4
+    assert "made.txt is damaged" in failure["message"]
+
+
+def test_half_a_data_folder_is_made_anew(workshop: Workshop) -> None:
+    half = step("a")
+    (Store(workshop.store).work(half.key) / "out" / "torn.txt").write_text("half")
+    Worker(workshop, half).events()
+    store = Store(workshop.store)
+    assert [path.name for path in store.out(half.key).iterdir()] == ["made.txt"]
+    assert store.record(half.key)["resumed"] is True
+
+
+def test_a_commit_that_was_cut_short_is_finished_without_working_again(workshop: Workshop) -> None:
+    broken = step("a", "refusing")
+    folder = Store(workshop.store).work(broken.key)
+    (folder / "manifest.json").write_text("{}")
+    assert names(Worker(workshop, broken).events()) == ["started", "done"]
+    assert Store(workshop.store).done(broken.key)
+
+
+def test_sigterm_stops_the_running_step_and_starts_no_other(workshop: Workshop) -> None:
+    worker = Worker(workshop, step("a", "endless"), step("b"))
+    while worker.event()["event"] != "progress":
+        pass
+    worker.process.send_signal(signal.SIGTERM)
+    assert names(worker.events()) == []
+    assert worker.process.returncode == 0
+
+
+def test_a_worker_goes_when_its_engine_is_gone(workshop: Workshop) -> None:
+    worker = Worker(workshop, step("a", "stubborn"))
+    assert worker.event()["event"] == "started"
+    assert worker.process.stdin
+    began = time.monotonic()
+    worker.process.stdin.close()
+    worker.process.wait(10)
+    assert time.monotonic() - began < 5
+    assert worker.process.stdout
+    worker.process.stdout.close()
+
+
+def test_neither_worker_nor_engine_imports_torch_by_itself() -> None:
+    code = "import sys, vertebra.worker, vertebra.engine; print({'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("answers", ["right", "wrong"])
+def test_scoring_grades_the_answers_of_the_step_that_it_needs(workshop: Workshop, answers: str) -> None:
+    made = Step("make", "data/pope", "data/pope", {"maker": "pope", "version": 1})
+    predicted = Step("predict", "m/pope/answers", "m", {"benchmark": "pope"}, ("0" * 64, made.key))
+    scored = Step("score", "m/pope/score", "m", {"benchmark": "pope", "grading": 1}, (predicted.key, made.key))
+    store = Store(workshop.store)
+    said = {"right": ("Yes", "No"), "wrong": ("No", "Yes")}[answers]
+    rows = [{"question_id": number, "text": said[number % 2]} for number in range(6)]
+    out = store.work(predicted.key) / "out" / "answers.jsonl"
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    store.commit(predicted.key, predicted.preimage(), predicted.label, {})
+    Worker(workshop, made).events()
+    kinds: dict[str, Kind] = {predicted.key: "predict", made.key: "make"}
+    assert names(Worker(workshop, scored, **kinds).events()) == ["started", "done"]
+    card = json.loads((store.out(scored.key) / "scorecard.json").read_text())
+    assert card["metrics"]["accuracy"] == {"right": 100.0, "wrong": 0.0}[answers]
+    assert len((store.out(scored.key) / "samples.jsonl").read_text().splitlines()) == 6
