@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import Workshop, plan, step
 
 from vertebra import engine
 from vertebra.engine import Event, Failed, Finished, Outcome, Started, Ticked, check_inputs, missing_steps
@@ -16,7 +17,6 @@ from vertebra.errors import DataError, StoreBusy
 from vertebra.plan import Plan, Step
 from vertebra.spec import Runtime
 from vertebra.store import Store
-from workshop import Workshop, plan, step
 
 
 def run(workshop: Workshop, todo: Plan, workers: int = 1, events: list[Event] | None = None) -> Outcome:

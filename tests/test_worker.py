@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Workshop, step
 
 from vertebra.plan import Kind, Step
 from vertebra.spec import Runtime
 from vertebra.store import Store
 from vertebra.worker import Job
-from workshop import Workshop, step
 
 
 class Worker:

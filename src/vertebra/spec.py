@@ -12,24 +12,34 @@ titles are for people and are left out of the hash. A whole study:
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_core import PydanticCustomError
 
 from vertebra.errors import ConfigError, DataError, UnknownName
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def _distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise PydanticCustomError("repeated", "{value} is given twice", {"value": repr(value)})
+    return values
+
+
+Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Spec(BaseModel):
     """A frozen record whose unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     def preimage(self) -> dict[str, Json]:
         """Everything in it that decides a result, as plain JSON."""
@@ -105,12 +115,13 @@ class Judge(Spec):
 class Study(Spec):
     """A grid of families × backbones × seeds, measured on benchmarks."""
 
-    study: str
+    study: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    """Also the name of its report's folder."""
     title: str = ""
     families: Names
     backbones: Names
     benchmarks: Literal["all"] | Names = "all"
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)] = (0,)
     data: str | None = None
     """The maker that writes the data folder as a step of the study; without one the folder is given by --data."""
     judge: Judge | None = None
@@ -179,7 +190,7 @@ def _parse(path: Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}.") from error
 
 
@@ -218,7 +229,8 @@ def _number(value: Any) -> Any:
 
 def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.Node | None) -> ConfigError:
     """The first complaint as one sentence, with the line it is about and the key that was probably meant."""
-    first = error.errors()[0]
+    unknown_first = sorted(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
+    first = unknown_first[0]  # a misspelt key is also a missing one
     keys = [str(part) for part in first["loc"]]
     where = f"{path}:{_line(tree, keys)}"
     if first["type"] == "extra_forbidden":

@@ -1,6 +1,6 @@
 """What is said, by whom, in which order; the one thing that training and evaluation both render.
 
-    Conversation((Turn("user", "What color is the seven?", images=1), Turn("assistant", "red")))
+Conversation((Turn("user", "What color is the seven?", images=1), Turn("assistant", "red")))
 """
 
 from collections.abc import Mapping

@@ -12,9 +12,10 @@ Facts: spec of the published formats, https://github.com/haotian-liu/LLaVA (llav
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -32,8 +33,13 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 class Tokenizer(Protocol):
     """What is needed of a tokenizer."""
 
-    bos_token: str | None
-    eos_token: str | None
+    @property
+    def bos_token(self) -> str | None:
+        """What begins every text; None where the backbone has none."""
+
+    @property
+    def eos_token(self) -> str | None:
+        """What ends a text; None where the backbone has none."""
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         """Token ids of a text; special tokens spelled in it become their ids."""
@@ -73,7 +79,7 @@ class ChatFormat:
         for turn in conversation.turns:
             if (mark := _foreign(turn.text, self.image_token)) is not None:
                 raise DataError(f"A message holds {mark!r}, which is reserved. Remove it: {turn.text[:80]!r}.")
-        return _ENVIRONMENT.from_string(self.template).render(
+        return _compiled(self.template).render(
             messages=[turn.message() for turn in conversation.turns],
             add_generation_prompt=prompt,
             bos_token=self.tokenizer.bos_token or "",
@@ -115,7 +121,7 @@ def _segments(rendered: str) -> Sequence[tuple[str, bool]]:
 class _Generation(Extension):
     """The {% generation %} block of transformers' chat templates."""
 
-    tags = frozenset({"generation"})
+    tags = {"generation"}  # noqa: RUF012 - jinja2 types it as a set
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -126,4 +132,7 @@ class _Generation(Extension):
         return _OPEN + caller() + _CLOSE
 
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation])
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation])
+    return environment.from_string(template)

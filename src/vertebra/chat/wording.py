@@ -1,8 +1,8 @@
 """How a region is spoken of, as in ViP-LLaVA's training data (arXiv:2312.00784, section 3).
 
-    phrase("rectangle", "red")   "within the red rectangle"
-    pointing("Which object is the seven?", ["red", "lime", "blue", "gold"])
-    describing("within the red rectangle")
+phrase("rectangle", "red")   "within the red rectangle"
+pointing("Which object is the seven?", ["red", "lime", "blue", "gold"])
+describing("within the red rectangle")
 """
 
 from collections.abc import Mapping, Sequence

@@ -81,8 +81,8 @@ class Genealogy:
         others = self.finished.get(step.kind, ())
         if not others:
             return None
-        label, fields = min(others, key=lambda other: (len(own ^ other[1]), other[0] != step.label))
-        names = sorted({name for name, _ in own ^ fields})
+        label, fields = min(others, key=lambda other: (len(_differing(own, other[1])), other[0] != step.label))
+        names = sorted(_differing(own, fields))
         old, new = dict(fields), dict(own)
         return Kin(label, tuple(self._difference(name, old.get(name, ""), new.get(name, "")) for name in names))
 
@@ -117,6 +117,10 @@ class Genealogy:
             return ""
         key = str(json.loads(value))
         return json.dumps(f"{self.labels.get(key, 'a step that is gone')} ({key[:8]})")
+
+
+def _differing(one: Fields, other: Fields) -> set[str]:
+    return {name for name, _ in one ^ other}
 
 
 def _fields(spec: Json, needs: Json) -> Iterator[tuple[str, str]]:

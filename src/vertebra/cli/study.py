@@ -1,13 +1,12 @@
 """`vertebra plan|run|status|report STUDY`: what a study would do, does, has done and has found.
 
 $ vertebra plan miniature
-miniature: 97 of 113 steps are done, 16 would run.
+miniature: 69 of 85 steps are done, 16 would run.
 
 tiny-llava-1.5/tiny-phi-3/seed0
-  done  pretrain
-  run   finetune: stage.learning_rate differs from finished step tiny-llava-1.5/tiny-phi-3/seed0/finetune:
-        2e-05 -> 0.0001
-  run   pope/answers: needs tiny-llava-1.5/tiny-phi-3/seed0/finetune
+  done    pretrain
+  run     finetune: stage.learning_rate differs from finished step finetune: 2e-05 -> 0.0001
+  run     pope/answers: needs finetune
 """
 
 import json
@@ -65,7 +64,12 @@ def run(
     store: StoreFolder = STORE,
     data: DataFolder = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Models worked on side by side (default: one per core).")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Models worked on at a time (default: cores; 1 with a GPU).",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +81,7 @@ def run(
     drawn = _draw(study, store, data)
     missing = engine.missing_steps(drawn.plan, drawn.store)
     crews = len({step.crew for step in missing})
-    runtime = Runtime(data=drawn.fingerprints.data, workers=workers or max(1, min(_cores(), crews)))
+    runtime = Runtime(data=drawn.fingerprints.data, workers=workers or _side_by_side(crews))
     engine.check_inputs(missing, runtime)
     with drawn.store.lock(f"vertebra run {study}") as lock:
         drawn.fingerprints.save()
@@ -266,6 +270,9 @@ def _print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=1, allow_nan=False))
 
 
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _side_by_side(crews: int) -> int:
+    """One crew per core that this process may use; one at a time where they would share an accelerator's memory."""
+    if any(Path("/dev").glob("nvidia[0-9]*")):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, crews))

@@ -21,7 +21,7 @@ _COCO = "COCO_val2014_{:012}.jpg"
 def pope(rng: random.Random, folder: Path, scenes: int = 40) -> None:
     """Three subsets of six yes/no questions a picture, three of them about absent digits.
 
-    Absent digits are drawn at random, the most frequent ones first, or those that most often stand beside what is there.
+    Absent digits are those most often beside what is there, drawn at random, or the most frequent ones.
     """
     shown = [draw_scene(rng, "test", things=(3, 4)) for _ in range(scenes)]
     (folder / "val2014").mkdir()
@@ -42,7 +42,11 @@ def pope(rng: random.Random, folder: Path, scenes: int = 40) -> None:
         labels: list[Json] = []
         for number, scene in enumerate(shown):
             for exchange in _existence(rng, scene, ranking):
-                row = {"question_id": len(labels) + 1, "image": _COCO.format(number), "text": exchange.question}
+                row: dict[str, Json] = {
+                    "question_id": len(labels) + 1,
+                    "image": _COCO.format(number),
+                    "text": exchange.question,
+                }
                 labels.append({**row, "label": exchange.answer})
                 row |= {"question_id": start * 10_000_000 + len(labels), "text": exchange.question + SHORT}
                 asked.append({**row, "category": subset})
@@ -54,9 +58,7 @@ def _existence(rng: random.Random, scene: Scene, ranking: Callable[[Scene, int],
     there = [thing.digit for thing in scene.things]
     absent = sorted(set(range(10)) - set(there), key=lambda digit: ranking(scene, digit))
     return [
-        talk.existence(scene, digit)
-        for pair in zip(rng.sample(there, 3), absent[:3], strict=True)
-        for digit in pair
+        talk.existence(scene, digit) for pair in zip(rng.sample(there, 3), absent[:3], strict=True) for digit in pair
     ]
 
 
@@ -149,9 +151,7 @@ def v7w(rng: random.Random, folder: Path, questions: int = 300) -> None:
         image = f"v7w/v7w_{number}.jpg"
         paint(scene).save(folder / image, quality=95, subsampling=0)
         answer = list(scene.box(thing))
-        records.append(
-            {"id": f"v7w-{number}", "image": image, "question": question, "bboxes": boxes, "answer": answer}
-        )
+        records.append({"id": f"v7w-{number}", "image": image, "question": question, "bboxes": boxes, "answer": answer})
     write_atomically(folder / "v7w-test.json", json.dumps(records, indent=0))
 
 

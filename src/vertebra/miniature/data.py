@@ -61,9 +61,7 @@ def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[st
         for number, picture in enumerate(pictures)
     ]
     instructions = [_instruction(rng, number, picture) for number, picture in enumerate(pictures)]
-    regions = [
-        record for number, picture in enumerate(pictures) for record in _regions(rng, number, picture)
-    ]
+    regions = [record for number, picture in enumerate(pictures) for record in _regions(rng, number, picture)]
     finish = [*rng.sample(instructions, len(instructions) // 8), *rng.sample(regions, len(regions) // 8)]
     return {"captions": captions, "instructions": instructions, "regions": regions, "finish": finish}
 

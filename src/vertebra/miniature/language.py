@@ -46,7 +46,7 @@ def _llama(hidden: int, layers: int, heads: int, kv: int, theta: float) -> Calla
     return lambda rows: LlamaConfig(
         vocab_size=rows, hidden_size=hidden, intermediate_size=hidden * 3, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, max_position_embeddings=512, rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": theta},
+        initializer_range=hidden**-0.5, rope_parameters={"rope_type": "default", "rope_theta": theta},
     )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _phi_3(rows: int) -> Phi3Config:
     return Phi3Config(
         vocab_size=rows, hidden_size=112, intermediate_size=336, num_hidden_layers=4, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=512, original_max_position_embeddings=512, rms_norm_eps=1e-5,
-        sliding_window=511, pad_token_id=None, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        initializer_range=112**-0.5, sliding_window=511, pad_token_id=None, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
     )  # fmt: skip
 
 
@@ -105,7 +105,8 @@ def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
 class _Mute:
     """Stands in where a format is rendered before there is a tokenizer."""
 
-    bos_token = eos_token = None
+    bos_token: str | None = None
+    eos_token: str | None = None
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         raise AssertionError(text, add_special_tokens)
@@ -140,7 +141,7 @@ def teach(
         logits = model.lm_head(states[:, :-1][supervised])
         loss = functional.cross_entropy(logits, wanted)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

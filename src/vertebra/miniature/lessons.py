@@ -2,7 +2,7 @@
 
 A lesson is a picture's worth of talk: one to five exchanges, and which things carry a rectangle of which color.
 
-    Lesson(scene, (Exchange("What color is the seven?\\nAnswer the ...", "red"), Exchange("Which digit is blue?", "two")))
+    Lesson(scene, (Exchange("What color is the seven?\\nAnswer ...", "red"), Exchange("Which digit is blue?", "two")))
 """
 
 import random

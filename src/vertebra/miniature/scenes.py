@@ -111,7 +111,7 @@ def paint(scene: Scene) -> Image.Image:
         left, top = int(box.x1), int(box.y1)
         ink = _enlarged(thing.scan, thing.size)[:, :, None]
         patch = canvas[top : top + thing.size, left : left + thing.size]
-        patch += ink * (np.float32(COLORS[thing.color]) - patch)
+        patch += ink * (np.array(COLORS[thing.color], np.float32) - patch)
     return Image.fromarray(np.rint(canvas).astype(np.uint8))
 
 
@@ -134,4 +134,4 @@ def _scans_of(digit: int, split: Split) -> tuple[int, ...]:
 def _enlarged(scan: int, size: int) -> NDArray[np.float32]:
     """A scan as float32[size, size] ink of 0..1."""
     image = Image.fromarray(_digits()[0][scan]).resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.float32) / 255
+    return np.asarray(image, dtype=np.float32) / np.float32(255)

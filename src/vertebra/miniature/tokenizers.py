@@ -23,7 +23,9 @@ LLAMA_3 = (
 )  # fmt: skip
 
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
-_WORDS = r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"""
+_WORDS = (
+    r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"""
+)
 """How Llama-3 cuts text before merging, without its look-ahead for runs of blanks."""
 
 

@@ -91,14 +91,17 @@ def teach(steps: int, seed: int, report: Callable[[int, str], None], size: int =
         guesses = [head(patches) for head in heads]
         truths = [batch.digits, batch.colors, batch.marks]
         loss = torch.stack(
-            [functional.cross_entropy(guess.flatten(0, 1), truth.flatten()) for guess, truth in zip(guesses, truths)]
+            [
+                functional.cross_entropy(guess.flatten(0, 1), truth.flatten())
+                for guess, truth in zip(guesses, truths, strict=True)
+            ]
         ).sum()
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         if step % 50 == 49 or step == steps - 1:
             there = batch.digits > 0
-            right = [(g.argmax(-1) == t)[there].float().mean().item() for g, t in zip(guesses, truths)]
+            right = [(g.argmax(-1) == t)[there].float().mean().item() for g, t in zip(guesses, truths, strict=True)]
             report(step + 1, "digit {:.3f} color {:.3f} mark {:.3f}".format(*right))
     return tower.eval()

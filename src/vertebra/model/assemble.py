@@ -39,7 +39,7 @@ _ROWS = 64
 def assemble(family: Family, backbone: Backbone, template: str, seed: int) -> VisionLanguageModel:
     """A family's untrained model on a backbone; the projector (and rows that had to be added) follow from `seed`.
 
-    `Refused` when the wrapped language model does not give the plain one's logits, `DataError` when weights are missing.
+    `Refused` when the wrapped language model does not give the plain one's logits, `DataError` for missing weights.
     """
     tokenizer = _tokenizer(backbone)
     with torch.random.fork_rng(devices=[]):

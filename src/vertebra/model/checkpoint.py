@@ -5,7 +5,7 @@ becomes pixels, so an evaluation cannot speak to a model otherwise than its trai
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from transformers import (
@@ -19,7 +19,7 @@ from transformers import (
 from vertebra.chat import ChatFormat
 from vertebra.errors import DataError
 
-Network = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
+Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
 
 
 class VisionLanguageModel(NamedTuple):

@@ -3,7 +3,7 @@
 Questions are batched by length on a grid that depends on the questions alone. A resumed step redoes the batch that was
 cut off and keeps what was written, so its answers are those of a run that was never stopped.
 
-    {"question_id": "1", "prompt": "Is there ...", "text": "yes", "answer_id": "5be1...", "model_id": "...", "metadata": {}}
+    {"question_id": "1", "prompt": "Is there ...", "text": "yes", "answer_id": "5b...", "model_id": "...", "metadata": {}}
 """
 
 from collections.abc import Sequence

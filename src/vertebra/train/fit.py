@@ -62,10 +62,8 @@ def train(bench: Bench, runtime: Runtime) -> None:
     recipe = Recipe.of(bench.spec)
     assert bench.data is not None
     dataset = open_mixture(recipe.mixture, bench.data, recipe.seed)
-    if bench.model:
-        model = load(bench.model)
-    else:
-        model = assemble(recipe.family, recipe.backbone, recipe.template, recipe.seed)
+    fresh = (recipe.family, recipe.backbone, recipe.template, recipe.seed)
+    model = load(bench.model) if bench.model else assemble(*fresh)
     _fit(bench, runtime, recipe, model, dataset)
     save(model, bench.out)
 
@@ -101,7 +99,7 @@ def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optim
     if not math.isfinite(value):
         raise VertebraError(f"The loss is {value} on the batch of the records {', '.join(batch.samples)}. Stopped.")
     optimizer.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimizer.step()
     return value
 

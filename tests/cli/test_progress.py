@@ -1,0 +1,80 @@
+"""What a running study shows: plain lines in a log, bars on a terminal of 80 columns."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from vertebra.cli import progress
+from vertebra.cli.progress import showing
+from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked
+from vertebra.plan import Step
+
+ONE = Step("train", "tiny-vip-llava/tiny-llama-3-m/seed0/finetune", "m", {"n": 1})
+TWO = Step("predict", "tiny-vip-llava/tiny-llama-3-m/seed0/llava_wild/answers", "m", {"n": 2})
+CRASH = Failed(
+    TWO, "ZeroDivisionError: \x1b[31mdivision", 1, ("Traceback", "\x1b]0;x\x07 line"), Path("store/logs/m.log")
+)
+EVENTS: list[Event] = [
+    Started(ONE),
+    Started(TWO),
+    Advanced(ONE, 10, 120, "samples", "loss 2.31\x1b[5m"),
+    Advanced(ONE, 40, 120, "samples", "loss 2.31\x1b[5m"),
+    Ticked(),
+    CRASH,
+    Finished(ONE, 3.21),
+]
+
+
+def shown(events: list[Event]) -> list[str]:
+    stream = io.StringIO()
+    with showing("small", 9, stream) as listen:
+        for event in events:
+            listen(event)
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_gets_a_line_for_what_is_finished_and_the_story_of_what_failed() -> None:
+    assert shown(EVENTS) == [
+        f"failed: {TWO.label}:",
+        "  ZeroDivisionError: division",
+        "  | Traceback",
+        "  |  line",
+        "  The whole log: store/logs/m.log",
+        f"[1/9] done {ONE.label} (3.2 s)",
+    ]
+
+
+def test_a_log_gets_a_line_per_running_step_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", -1.0)
+    first, second = shown(EVENTS[:5])
+    assert re.fullmatch(rf"\[0/9\] {ONE.label}: 40/120 samples, loss 2.31, 0:00:00 left", first)
+    assert second == f"[0/9] {TWO.label}: starting"
+
+
+def test_nothing_is_said_while_it_is_too_early() -> None:
+    assert shown(EVENTS[:5]) == []
+
+
+def test_a_step_that_fails_before_it_started_is_told_too() -> None:
+    assert shown([CRASH])[0] == f"failed: {TWO.label}:"
+
+
+def test_a_terminal_of_80_columns_shows_the_run_and_each_running_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a real pseudo-terminal; the escapes of the bars themselves are taken out for the comparison."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    reader, writer = os.openpty()
+    with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
+        for event in EVENTS:
+            listen(event)
+    output = os.read(reader, 1 << 20).decode()
+    os.close(reader)
+    assert "\x1b[5m" not in output
+    assert "\x1b]0;" not in output
+    lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).replace("\r", "\n").split("\n") if line]
+    assert max(map(len, lines)) <= 80
+    assert "  | Traceback" in [line.rstrip() for line in lines]
+    assert any(line.startswith("small ") and "2/9 steps" in line for line in lines)

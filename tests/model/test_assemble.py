@@ -1,0 +1,122 @@
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, CLIPVisionModel
+
+from tests.anatomy import BACKBONES, LAYERS, assembled, backbone, family, parts
+from vertebra.catalog import Catalog
+from vertebra.chat import Conversation, Turn
+from vertebra.errors import DataError, Refused
+from vertebra.model import assemble, load, save
+
+EVERY = [(model, name) for model in LAYERS for name in BACKBONES]
+
+
+@pytest.mark.parametrize(("model", "name"), EVERY)
+def test_text_alone_gets_the_plain_language_models_logits(model, name):
+    whole = assembled(model, name)
+    plain = AutoModelForCausalLM.from_pretrained(parts() / name)
+    ids = torch.arange(5, 40).unsqueeze(0)
+    rows = plain.config.vocab_size
+    with torch.no_grad():
+        assert torch.equal(whole.network(input_ids=ids).logits[..., :rows], plain(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize(("model", "name"), EVERY)
+def test_plain_transformers_loads_a_checkpoint_with_the_same_logits(model, name, tmp_path):
+    whole = assembled(model, name)
+    save(whole, tmp_path)
+    network = AutoModelForImageTextToText.from_pretrained(tmp_path, trust_remote_code=False)
+    processor = AutoProcessor.from_pretrained(tmp_path, trust_remote_code=False)
+    message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What color is the two?"}]}
+    text = processor.apply_chat_template([message], add_generation_prompt=True)
+    inputs = processor(images=Image.new("RGB", (112, 56), (200, 30, 90)), text=text, return_tensors="pt")
+    with torch.no_grad():
+        assert torch.equal(network(**inputs).logits, whole.network(**inputs).logits)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_processor_writes_the_prompt_that_training_wrote(name, tmp_path):
+    save(assembled("llava", name), tmp_path)
+    whole = load(tmp_path)
+    turn = Turn("user", "Is it a seven?\nAnswer it.", images=1)
+    text = whole.processor.apply_chat_template([turn.message()], add_generation_prompt=True)
+    assert text == whole.chat.render(Conversation((turn,)), prompt=True)
+    picture = Image.new("RGB", (56, 112))
+    ids = whole.processor(images=picture, text=text, add_special_tokens=False, return_tensors="pt")["input_ids"][0]
+    image = whole.processor.image_token_id
+    ours = whole.chat.prompt_ids(Conversation((turn,)))
+    assert [token for token in ids.tolist() if token != image] == [token for token in ours if token != image]
+    assert ids.tolist().count(image) == whole.image_tokens
+    assert ours.count(image) == 1
+
+
+def test_vip_llava_reads_its_layers_in_the_order_that_the_family_names():
+    whole = assembled("vip_llava", "vicuna-s")
+    tower = CLIPVisionModel.from_pretrained(parts() / "tower")
+    pixels = torch.randn(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    seen = []
+    projector = whole.network.model.multi_modal_projector
+    projector.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        whole.network.model.get_image_features(pixels)
+        states = tower(pixels, output_hidden_states=True).hidden_states
+    expected = torch.cat([states[layer][:, 1:] for layer in (-2, -3, -4, -5, 1)], dim=-1)
+    torch.testing.assert_close(seen[0], expected, rtol=0, atol=1e-6)
+
+
+def test_the_seed_decides_the_projector_and_nothing_else():
+    first, again, other = (assembled("llava", "phi-3", seed) for seed in (3, 3, 4))
+    differing = set()
+    for (name, one), same, third in zip(
+        first.network.named_parameters(), again.network.parameters(), other.network.parameters(), strict=True
+    ):
+        assert torch.equal(one, same), name
+        if not torch.equal(one, third):
+            differing.add(name.split(".")[1])
+    assert differing == {"multi_modal_projector"}
+
+
+def test_every_stop_token_ends_generation_and_the_pad_does_not():
+    settings = assembled("llava", "llama-3").network.generation_config
+    vocabulary = assembled("llava", "llama-3").processor.tokenizer.get_vocab()
+    assert settings.eos_token_id == [vocabulary["<|eot_id|>"], vocabulary["<|end_of_text|>"]]
+    assert settings.pad_token_id not in settings.eos_token_id
+    assert settings.do_sample is False
+
+
+def test_reserved_ids_leave_the_vocabulary_as_it_was():
+    plain = AutoModelForCausalLM.from_pretrained(parts() / "phi-3")
+    assert assembled("llava", "phi-3").network.lm_head.weight.shape == plain.lm_head.weight.shape
+
+
+def test_a_stop_token_that_the_tokenizer_lacks_is_refused():
+    wrong = backbone("vicuna-s").model_copy(update={"stop": ("<|eot_id|>",)})
+    with pytest.raises(Refused, match="eot_id"):
+        assemble(family("llava"), wrong, Catalog.installed().template("vicuna_v1"), 0)
+
+
+def test_a_head_that_scales_its_logits_is_refused(tmp_path):
+    from transformers import GraniteConfig, GraniteForCausalLM
+
+    words = len(assembled("llava", "vicuna-s").processor.tokenizer)
+    config = GraniteConfig(
+        vocab_size=words, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, logits_scaling=8.0,
+    )  # fmt: skip
+    GraniteForCausalLM(config).save_pretrained(tmp_path)
+    assembled("llava", "vicuna-s").processor.tokenizer.save_pretrained(tmp_path)
+    scaled = backbone("vicuna-s").model_copy(update={"weights": str(tmp_path), "name": "granite"})
+    with pytest.raises(Refused, match="granite"):
+        assemble(family("llava"), scaled, Catalog.installed().template("vicuna_v1"), 0)
+
+
+def test_missing_weights_say_where_they_were_expected(tmp_path):
+    absent = backbone("phi-3").model_copy(update={"weights": str(tmp_path / "nowhere")})
+    with pytest.raises(DataError, match="nowhere"):
+        assemble(family("llava"), absent, Catalog.installed().template("phi_3"), 0)
+
+
+def test_a_folder_without_a_checkpoint_is_a_data_error(tmp_path):
+    with pytest.raises(DataError, match="loadable"):
+        load(tmp_path)
