@@ -281,7 +281,7 @@ def test_all_missing_inputs_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_forgotten_data_folder_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"2 files of a data folder, such as few\.json: say where with --data DIR"):
+    with pytest.raises(DataError, match=r"(?s)file DIR/few\.json.*say where it is with --data DIR"):
         check_inputs([Step("train", "m/a", "m", {}, files=("few.json", "more.json"))], Runtime())
 
 

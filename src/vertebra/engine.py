@@ -109,13 +109,13 @@ def check_inputs(steps: Sequence[Step], runtime: Runtime) -> None:
     files = dict.fromkeys(file for step in steps for file in step.files)
     sources = dict.fromkeys(source for step in steps for source in step.weights)
     lacks = [line for source in sources if (line := missing(source))]
+    folder = runtime.data or Path("DIR")
+    lacks += [f"file {folder / file}" for file in files if runtime.data is None or not (folder / file).exists()]
     if runtime.data is None and files:
-        lacks.append(f"{len(files)} files of a data folder, such as {next(iter(files))}: say where with --data DIR")
-    elif runtime.data is not None:
-        lacks += [str(runtime.data / file) for file in files if not (runtime.data / file).exists()]
+        lacks.append("DIR is the data folder: say where it is with --data DIR")
     if lacks:
         listed = "\n".join(f"  {line}" for line in lacks)
-        raise DataError(f"Nothing was run, because {len(lacks)} of the inputs are missing:\n{listed}")
+        raise DataError(f"Nothing was run, because inputs are missing:\n{listed}")
 
 
 def run(plan: Plan, store: Store, runtime: Runtime, lock: int, listen: Callable[[Event], None]) -> Outcome:

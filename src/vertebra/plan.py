@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from vertebra.catalog import Catalog
+from vertebra.source import local_files
 from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "train", "predict", "score"]
@@ -47,7 +48,7 @@ class BenchmarkFacts(Protocol):
 
 
 Fingerprint = Callable[[str], str | None]
-"""SHA-256 of a file under the data folder, or None where it is missing."""
+"""SHA-256 of a file, given by its path under the data folder or by a whole one; None where it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,10 @@ class _Data:
     def of(self, files: Iterable[str]) -> dict[str, Json]:
         return {} if self.step else {file: self.fingerprint(file) for file in files}
 
+    def weights(self, source: str) -> dict[str, Json]:
+        """What a hub id's revision does not say of weights: the files of a folder."""
+        return {path.name: self.fingerprint(str(path)) for path in local_files(source)}
+
 
 def draw_plan(
     study: Study,
@@ -141,10 +146,12 @@ class _Arm:
     def _train(self, name: str, stage: Stage, mixture: Mixture, data: _Data, before: list[Step]) -> Step:
         family = self.family.preimage()
         del family["stages"]
+        weights = () if before else (self.backbone.weights, self.family.vision)
         spec: dict[str, Json] = {
             "family": family,
             "backbone": self.backbone.preimage(),
             "template": self.template,
+            "weights": {source: data.weights(source) for source in weights},
             "stage": stage.preimage(),
             "mixture": mixture.preimage(),
             "data": data.of(mixture.records),
@@ -157,8 +164,8 @@ class _Arm:
             self.crew,
             spec,
             needs=(*data.needs(), *(step.key for step in before)),
-            files=() if data.step else (*mixture.records, mixture.images),
-            weights=() if before else (self.backbone.weights, self.family.vision),
+            files=() if data.step else tuple(dict.fromkeys((*mixture.records, mixture.images))),
+            weights=weights,
         )
 
     def measuring(self, model: str, benchmarks: Mapping[str, BenchmarkFacts], data: _Data) -> list[Step]:

@@ -4,13 +4,16 @@
     ./checkpoints/my-model                      a folder
     lmsys/vicuna-7b-v1.5@3321f76e3f527bd14065daf69dad9344000a201d    the hub's cache, this revision
 
-Nothing is downloaded here: a study that starts is a study that can finish.
+Nothing is downloaded here: a study that starts is a study that can finish. The cache's layout:
+https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
 from vertebra.errors import ConfigError, DataError
+from vertebra.spec import read_text
 
 _BUILTIN = "builtin:"
 
@@ -26,20 +29,40 @@ def locate(source: str) -> Path:
 def missing(source: str) -> str | None:
     """Nothing when the weights are on this machine, else one line that says where they are expected."""
     folder = _folder(source)
-    if (folder / "config.json").is_file() and any(folder.glob("*.safetensors")):
+    lacking = _lacking(folder)
+    if lacking is None:
         return None
     if _is_hub(source):
         name, _, revision = source.partition("@")
         command = f"hf download {name}" + (f" --revision {revision}" if revision else "")
-        return f"weights {source}: not in the Hugging Face cache ({folder}). Get them with `{command}`."
-    return f"weights {source}: {folder} has no config.json with *.safetensors beside it."
+        return f"weights {source}: no {lacking} in the Hugging Face cache ({folder}). Get them with `{command}`."
+    return f"weights {source}: no {lacking} in {folder}."
 
 
 def local_files(source: str) -> list[Path]:
     """The files whose contents decide what the weights are, where no revision does; none for the hub's."""
     if _is_hub(source):
         return []
-    return sorted(path for path in _folder(source).glob("*") if path.suffix in (".json", ".safetensors", ".model"))
+    folder = _folder(source).resolve()
+    return sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors", ".model", ".txt"))
+
+
+def _lacking(folder: Path) -> str | None:
+    """The first file that loading would not find, None where there is all."""
+    if not (folder / "config.json").is_file():
+        return "config.json"
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        return next((shard for shard in _shards(index) if not (folder / shard).is_file()), None)
+    return None if any(path.is_file() for path in folder.glob("*.safetensors")) else "*.safetensors"
+
+
+def _shards(index: Path) -> list[str]:
+    """The files that a checkpoint is split into."""
+    try:
+        return sorted({str(shard) for shard in json.loads(read_text(index))["weight_map"].values()})
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{index} is no index of weights. Fetch it again.") from error
 
 
 def _is_hub(source: str) -> bool:
@@ -54,12 +77,11 @@ def _folder(source: str) -> Path:
 
 def _hub_folder(source: str) -> Path:
     from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
 
     name, _, revision = source.partition("@")
     if name.count("/") != 1:
         raise ConfigError(f"{source!r} is neither a hub id `owner/name@revision`, a folder nor `builtin:NAME`.")
-    repository = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
+    repository = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
     reference = repository / "refs" / (revision or "main")
     commit = reference.read_text().strip() if reference.is_file() else revision or "main"
     return repository / "snapshots" / commit

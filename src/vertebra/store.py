@@ -204,11 +204,11 @@ class Fingerprints:
 
     def __call__(self, name: str) -> str | None:
         """The digest of a file, or of a folder's names and files; None where there is nothing of this name."""
-        if self.data is None:
+        if self.data is None and not Path(name).is_absolute():
             return self.seen[name]["sha256"] if name in self.seen else None
-        path = self.data / name
+        path = (self.data or Path()) / name  # a whole path stays what it is
         if path.is_dir():
-            inside = sorted(str(file.relative_to(self.data)) for file in path.rglob("*") if file.is_file())
+            inside = sorted(str(Path(name, file.relative_to(path))) for file in path.rglob("*") if file.is_file())
             lines = "\n".join(f"{file} {self(file)}" for file in inside)
             self.seen[name] = _Seen(
                 folder=str(self.data), bytes=0, mtime_ns=0, sha256=hashlib.sha256(lines.encode()).hexdigest()

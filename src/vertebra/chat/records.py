@@ -13,7 +13,8 @@ A record that cannot be used is an error that names it; none is left out in sile
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -56,6 +57,8 @@ def read_records(path: Path) -> list[Record]:
         rows = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists nested by the thousand
+        raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
     return [_record(row, f"{path}: record {number}") for number, row in enumerate(rows)]
@@ -65,20 +68,34 @@ def _record(row: object, where: str) -> Record:
     if not isinstance(row, dict):
         raise DataError(f"{where}: expected an object, found {type(row).__name__}.")
     name = row.get("id")
-    if not isinstance(name, str | int):
-        raise DataError(f"{where}: it has no `id`.")
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise DataError(f"{where}: `id` must be text or a whole number, found {_found(name)}.")
     where = f"{where} (id {name})"
     image = row.get("image")
-    if image is not None and (not isinstance(image, str) or Path(image).is_absolute() or ".." in Path(image).parts):
-        raise DataError(f"{where}: `image` must be a path inside the image folder, found {image!r}.")
-    region = str(name).split("-")[0]
-    if region not in _REGIONS:
+    if image is not None and not _is_inside(image):
+        raise DataError(f"{where}: `image` must be a path inside the image folder, found {reprlib.repr(image)}.")
+    kind = _region(str(name))
+    if kind is None:
         return Record(str(name), image, _spoken(row, where))
+    if kind not in _TELLERS:
+        raise DataError(f"{where}: region records of the kind {kind!r} are not understood; known: {_known()}.")
     if image is None:
         raise DataError(f"{where}: a region record needs its `image`.")
-    if region not in _TELLERS:
-        raise DataError(f"{where}: region records of the kind {region!r} are not understood; known: {_known()}.")
-    return Record(str(name), image, _TELLERS[region](row, where))
+    return Record(str(name), image, _TELLERS[kind](row, where))
+
+
+def _is_inside(image: object) -> bool:
+    if not isinstance(image, str) or not image:
+        return False
+    return not Path(image).is_absolute() and ".." not in Path(image).parts
+
+
+def _region(name: str) -> str | None:
+    """The kind of a region record; GPT-4V's are a kind of their own. None for a record that is told as it stands."""
+    kind, _, rest = name.partition("-")
+    if kind not in _REGIONS:
+        return None
+    return f"{kind}-gpt4v" if rest.partition("-")[0] == "gpt4v" else kind
 
 
 def _known() -> str:
@@ -94,9 +111,9 @@ def _spoken(row: Mapping[str, object], where: str) -> Teller:
     roles = [turn.role for turn in turns]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         raise DataError(f"{where}: `conversations` must go human, gpt, human, gpt, ... and end with an answer.")
-    shown = sum(turn.images for turn in turns)
-    if shown != (row.get("image") is not None):
-        raise DataError(f"{where}: {shown} messages hold {IMAGE}, the record has {int('image' in row)} image.")
+    shown, there = sum(turn.images for turn in turns), int(row.get("image") is not None)
+    if shown != there:
+        raise DataError(f"{where}: {shown} of its messages hold {IMAGE}, but it has {there or 'no'} image.")
     told = Told(Conversation(tuple(turns)))
     return lambda rng, size: told  # noqa: ARG005
 
@@ -104,20 +121,19 @@ def _spoken(row: Mapping[str, object], where: str) -> Teller:
 def _turn(message: object, where: str) -> Turn:
     if not isinstance(message, dict):
         raise DataError(f"{where}: expected an object, found {type(message).__name__}.")
-    speaker, text = _field(message, "from", str, where), _field(message, "value", str, where)
-    if speaker not in ("human", "gpt"):
-        raise DataError(f"{where}: `from` must be human or gpt, found {speaker!r}.")
+    speaker = _field(message, "from", str, where)
     if speaker == "gpt":
-        if not text.strip():
-            raise DataError(f"{where}: the answer is empty.")
-        return Turn("assistant", text)
+        return Turn("assistant", _answer(message, "value", where))
+    if speaker != "human":
+        raise DataError(f"{where}: `from` must be human or gpt, found {reprlib.repr(speaker)}.")
+    text = _text(message, "value", where)
     # LLaVA's rule: the image comes first, wherever in the message it was mentioned.
     mentioned = IMAGE in text
     return Turn("user", text.replace(IMAGE, "").strip() if mentioned else text, images=int(mentioned))
 
 
 def _visual7w(row: Mapping[str, object], where: str) -> Teller:
-    question = _field(row, "question", str, where)
+    question = _words(row, "question", where)
     boxes = _boxes(row, where, 4)
     answer = _box(_field(row, "answer", list, where), f"{where}: `answer`")
     if answer not in boxes:
@@ -126,7 +142,8 @@ def _visual7w(row: Mapping[str, object], where: str) -> Teller:
     def tell(rng: random.Random, size: tuple[int, int]) -> Told:
         del size
         colors = rng.sample(list(COLOURS), 4)
-        asked = Turn("user", wording.pointing(question, colors), images=1)
+        articles = [rng.random() < 0.5 for _ in colors]
+        asked = Turn("user", wording.pointing(question, colors, articles), images=1)
         answered = Turn("assistant", wording.LETTERS[boxes.index(answer)])
         return Told(Conversation((asked, answered)), tuple(map(constant_rectangle, boxes, colors)))
 
@@ -134,13 +151,14 @@ def _visual7w(row: Mapping[str, object], where: str) -> Teller:
 
 
 def _refcocog(row: Mapping[str, object], where: str) -> Teller:
-    answer = _field(row, "answer", str, where)
+    answer = _answer(row, "answer", where)
     (box,) = _boxes(row, where, 1)
 
     def tell(rng: random.Random, size: tuple[int, int]) -> Told:
         named = rng.choice(list(COLOURS)) if rng.random() < 0.5 else None
         ink = COLOURS[named] if named else (rng.randrange(256), rng.randrange(256), rng.randrange(256))
-        asked = Turn("user", wording.describing(wording.phrase("rectangle", named)), images=1)
+        told = wording.describing(wording.phrase("rectangle", named))
+        asked = Turn("user", rng.choice(wording.UNTOLD) if rng.random() < 0.25 else told, images=1)
         return Told(Conversation((asked, Turn("assistant", answer))), (random_rectangle(box, ink, size, rng),))
 
     return tell
@@ -157,17 +175,49 @@ def _boxes(row: Mapping[str, object], where: str, number: int) -> list[Box]:
 
 
 def _box(value: object, where: str) -> Box:
-    if isinstance(value, Sequence) and len(value) == 4 and all(isinstance(side, int | float) for side in value):
+    if isinstance(value, list) and len(value) == 4 and all(map(_is_pixel, value)):
         return Box(*map(float, value))
-    raise DataError(f"{where}: a box is [x1, y1, x2, y2] in pixels, found {value!r}.")
+    raise DataError(f"{where}: a box is [x1, y1, x2, y2] in pixels, found {reprlib.repr(value)}.")
+
+
+def _is_pixel(side: object) -> bool:
+    return isinstance(side, int | float) and not isinstance(side, bool) and abs(side) < 1e9  # NaN is not
+
+
+def _answer(row: Mapping[str, object], name: str, where: str) -> str:
+    text = _words(row, name, where)
+    if not text.strip():
+        raise DataError(f"{where}: its answer, `{name}`, is empty.")
+    return text
+
+
+def _words(row: Mapping[str, object], name: str, where: str) -> str:
+    """Text that shows no image."""
+    text = _text(row, name, where)
+    if IMAGE in text:
+        raise DataError(f"{where}: `{name}` holds {IMAGE}, which belongs into a human's message.")
+    return text
+
+
+def _text(row: Mapping[str, object], name: str, where: str) -> str:
+    text = _field(row, name, str, where)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start]
+        raise DataError(f"{where}: `{name}` holds {half!r}, half of a character. Write it as UTF-8 anew.") from error
+    return text
 
 
 def _field(row: Mapping[str, object], name: str, kind: type[Kind], where: str) -> Kind:
     value = row.get(name)
     if not isinstance(value, kind):
-        found = "nothing" if value is None else type(value).__name__
-        raise DataError(f"{where}: `{name}` must be {_KINDS[kind]}, found {found}.")
+        raise DataError(f"{where}: `{name}` must be {_KINDS[kind]}, found {_found(value)}.")
     return value
+
+
+def _found(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__
 
 
 _KINDS: Mapping[type, str] = {str: "text", list: "a list"}

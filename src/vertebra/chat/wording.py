@@ -2,7 +2,7 @@
 
 phrase("rectangle", "red")   "within the red rectangle"
 pointing("Which object is the seven?", ["red", "lime", "blue", "gold"])
-describing("within the red rectangle")
+describing("within the red rectangle")   "Describe the object within the red rectangle. Please provide a short phrase."
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,19 @@ PREPOSITIONS: Mapping[str, str] = {"rectangle": "within"}
 LETTERS = "ABCD"
 
 
-def phrase(kind: str, color: str | None) -> str:
-    """A marked region; a mark whose color has no name is told by its kind alone."""
-    return f"{PREPOSITIONS[kind]} the {color + ' ' if color else ''}{kind}"
+def phrase(kind: str, color: str | None, article: bool = True) -> str:
+    """A marked region, with or without "the"; a mark whose colour has no name is told by its kind alone."""
+    return " ".join(filter(None, [PREPOSITIONS[kind], "the" if article else None, color, kind]))
 
 
-def pointing(question: str, colors: Sequence[str]) -> str:
-    """A Visual7W question: which of four regions, each in a rectangle of a color of its own."""
+def pointing(question: str, colors: Sequence[str], articles: Sequence[bool] = (True,) * 4) -> str:
+    """A Visual7W question: which of four regions, each in a rectangle of a colour of its own.
+
+    In the training data a coin decides for each rectangle whether it has a "the".
+    """
     options = [
-        f"{letter}. The object {phrase('rectangle', color)}" for letter, color in zip(LETTERS, colors, strict=True)
+        f"{letter}. The object {phrase('rectangle', color, article)}"
+        for letter, color, article in zip(LETTERS, colors, articles, strict=True)
     ]
     return "\n".join([question, *options, "Answer with the option's letter from the given choices directly."])
 
@@ -29,3 +33,7 @@ def pointing(question: str, colors: Sequence[str]) -> str:
 def describing(region: str) -> str:
     """A RefCOCOg question: what is there."""
     return f"Describe the object {region}. Please provide a short phrase."
+
+
+UNTOLD = (describing("with the visual prompt"), "Describe the pointed region. Please provide a short phrase.")
+"""RefCOCOg questions that leave it to the eye where to look; one in four is such."""

@@ -71,6 +71,9 @@ def run(
             help="Models worked on at a time (default: cores; 1 with a GPU).",
         ),
     ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.01, metavar="S", help="Longest training time that a crash can cost.")
+    ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing of a study, then report. Interrupted, the same command resumes."""
@@ -81,7 +84,11 @@ def run(
     drawn = _draw(study, store, data)
     missing = engine.missing_steps(drawn.plan, drawn.store)
     crews = len({step.crew for step in missing})
-    runtime = Runtime(data=drawn.fingerprints.data, workers=workers or _side_by_side(crews))
+    runtime = Runtime(
+        data=drawn.fingerprints.data,
+        workers=workers or _side_by_side(crews),
+        checkpoint_seconds=checkpoint_seconds,
+    )
     engine.check_inputs(missing, runtime)
     with drawn.store.lock(f"vertebra run {study}") as lock:
         drawn.fingerprints.save()

@@ -19,6 +19,7 @@ from vertebra.chat import ChatFormat, Supervised
 from vertebra.chat.template import IGNORED
 from vertebra.data.dataset import Sample
 from vertebra.errors import DataError
+from vertebra.model import VisionLanguageModel
 from vertebra.visual.images import square
 
 
@@ -38,6 +39,28 @@ class Batch(NamedTuple):
         return int((self.labels[:, 1:] != IGNORED).sum())
 
 
+class Eyes(NamedTuple):
+    """How a vision tower wants its pictures."""
+
+    side: int
+    """Of the square that it sees, in pixels."""
+    mean: Sequence[float]
+    std: Sequence[float]
+    how: Literal["pad", "crop"]
+
+    @classmethod
+    def of(cls, model: VisionLanguageModel, how: Literal["pad", "crop"]) -> "Eyes":
+        """A model's eyes, for pictures that become square in this way."""
+        images = model.processor.image_processor
+        return cls(model.side, images.image_mean, images.image_std, how)
+
+    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB images as float[B, 3, side, side], normalised as the checkpoint's image processor does."""
+        stacked = np.stack([np.asarray(square(image, self.how, self.side)) for image in images])
+        scaled = (torch.from_numpy(stacked) / 255 - torch.tensor(self.mean)) / torch.tensor(self.std)
+        return scaled.permute(0, 3, 1, 2).contiguous()
+
+
 @dataclass(frozen=True, slots=True)
 class Collator:
     """Turns samples into a batch for one model."""
@@ -45,15 +68,15 @@ class Collator:
     chat: ChatFormat
     image_id: int
     image_tokens: int
-    side: int
-    """Side in pixels of the tower's square input."""
-    mean: Sequence[float]
-    std: Sequence[float]
-    how: Literal["pad", "crop"]
+    """Positions that an image takes."""
+    eyes: Eyes
     max_tokens: int
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """The batch of some samples. `DataError` for a sample that is longer than `max_tokens`."""
+        """The batch of some samples.
+
+        `DataError` naming a sample that is longer than `max_tokens`, holds a reserved token or has no answer.
+        """
         told = [self._supervised(sample) for sample in samples]
         longest = max(len(ids) for ids, _ in told)
         ids = torch.zeros(len(samples), longest, dtype=torch.long)
@@ -62,16 +85,14 @@ class Collator:
             ids[row, : len(its_ids)] = torch.tensor(its_ids)
             labels[row, : len(its_labels)] = torch.tensor(its_labels)
         images = [sample.image for sample in samples if sample.image is not None]
-        return Batch(ids, labels, self.pixels(images) if images else None, tuple(sample.id for sample in samples))
-
-    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images as float[B, 3, side, side], normalised as the checkpoint's image processor does."""
-        stacked = np.stack([np.asarray(square(image, self.how, self.side)) for image in images])
-        scaled = (torch.from_numpy(stacked) / 255 - torch.tensor(self.mean)) / torch.tensor(self.std)
-        return scaled.permute(0, 3, 1, 2).contiguous()
+        pixels = self.eyes.pixels(images) if images else None
+        return Batch(ids, labels, pixels, tuple(sample.id for sample in samples))
 
     def _supervised(self, sample: Sample) -> Supervised:
-        ids, labels = self.chat.supervise(sample.conversation)
+        try:
+            ids, labels = self.chat.supervise(sample.conversation)
+        except DataError as error:
+            raise DataError(f"Record {sample.id}: {error}") from error
         expanded = Supervised([], [])
         for token, label in zip(ids, labels, strict=True):
             times = self.image_tokens if token == self.image_id else 1

@@ -64,7 +64,7 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
     if not records:
         raise DataError(f"The mixture {mixture.name} holds no records: {', '.join(mixture.records)}.")
     images = folder / mixture.images
-    absent = [record for record in records if record.image and not (images / record.image).is_file()]
+    absent = [record for record in records if record.image and not _is_file(images / record.image)]
     if absent:
         first = absent[0]
         raise DataError(
@@ -72,3 +72,10 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
             f"record {first.id}: {images / str(first.image)}. Fetch the images or take the records out."
         )
     return Dataset(records, images, seed)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False

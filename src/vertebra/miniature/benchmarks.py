@@ -18,7 +18,7 @@ from vertebra.spec import Json
 _COCO = "COCO_val2014_{:012}.jpg"
 
 
-def pope(rng: random.Random, folder: Path, scenes: int = 40) -> None:
+def pope(rng: random.Random, folder: Path, scenes: int) -> None:
     """Three subsets of six yes/no questions a picture, three of them about absent digits.
 
     Absent digits are those most often beside what is there, drawn at random, or the most frequent ones.
@@ -62,14 +62,14 @@ def _existence(rng: random.Random, scene: Scene, ranking: Callable[[Scene, int],
     ]
 
 
-def gqa(rng: random.Random, folder: Path, scenes: int = 100, each: int = 4) -> None:
+def gqa(rng: random.Random, folder: Path, scenes: int) -> None:
     """Open and yes/no questions on digits, colors and places."""
     (folder / "images").mkdir()
     questions: dict[str, Json] = {}
     for number in range(scenes):
         scene, image = draw_scene(rng, "test"), f"n{number:06}"
         paint(scene).save(folder / "images" / f"{image}.jpg", quality=95, subsampling=0)
-        for kind in rng.sample(list(_STRUCTURES), each):
+        for kind in rng.sample(list(_STRUCTURES), 4):
             exchange = talk.KINDS[kind](rng, scene)
             structural, semantic = _STRUCTURES[kind]
             questions[f"{len(questions):08}"] = {
@@ -101,7 +101,7 @@ _STRUCTURES = {
 """GQA's structural and semantic type of each kind of question."""
 
 
-def scienceqa(rng: random.Random, folder: Path, questions: int = 300) -> None:
+def scienceqa(rng: random.Random, folder: Path, questions: int) -> None:
     """Multiple-choice questions, two in three with a picture."""
     problems: dict[str, Json] = {}
     for number in range(questions):
@@ -139,7 +139,7 @@ def _problem(asked: Choice, has_image: bool) -> Json:
     }
 
 
-def v7w(rng: random.Random, folder: Path, questions: int = 300) -> None:
+def v7w(rng: random.Random, folder: Path, questions: int) -> None:
     """Which of four regions is meant."""
     (folder / "v7w").mkdir()
     records: list[Json] = []

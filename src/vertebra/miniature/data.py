@@ -20,8 +20,6 @@ from vertebra.miniature.talk import caption, pointing
 from vertebra.spec import Json
 
 SEED = 20231201
-SCENES = 4000
-"""Training scenes; each is seen in every stage."""
 
 
 class Picture(NamedTuple):
@@ -32,26 +30,39 @@ class Picture(NamedTuple):
 
 
 def make(out: Path, progress: Callable[[int, int], None]) -> None:
-    """Writes the whole folder."""
-    makers: Mapping[str, Callable[[random.Random, Path], None]] = {
-        "pope": benchmarks.pope,
-        "scienceqa": benchmarks.scienceqa,
-        "gqa": benchmarks.gqa,
-        "v7w": benchmarks.v7w,
-    }
-    total = SCENES + len(makers)
-    pictures = []
+    """Writes the whole folder: 4,000 training scenes and benchmarks of 300 to 720 questions."""
+    _make(out, progress, scenes=4000, share=1.0)
+
+
+def make_pocket(out: Path, progress: Callable[[int, int], None]) -> None:
+    """A twentieth of it, for trying things out in seconds; nothing is learned from so little."""
+    _make(out, progress, scenes=200, share=0.05)
+
+
+def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: float) -> None:
+    total = scenes + len(_BENCHMARKS)
     rng = random.Random(f"{SEED}/train")
-    (out / "train" / "images").mkdir(parents=True)
-    for number in range(SCENES):
-        pictures.append(_stored(draw_scene(rng, "train"), f"{number:05}.png", out / "train" / "images"))
+    images = out / "train" / "images"
+    images.mkdir(parents=True)
+    pictures = []
+    for number in range(scenes):
+        pictures.append(_stored(draw_scene(rng, "train"), f"{number:05}.png", images))
         progress(number + 1, total)
     for name, records in training_records(rng, pictures).items():
         _write_json(out / "train" / f"{name}.json", records)
-    for number, (name, maker) in enumerate(makers.items()):
+    for number, (name, (write, size)) in enumerate(_BENCHMARKS.items(), start=1):
         (out / name).mkdir()
-        maker(random.Random(f"{SEED}/{name}"), out / name)
-        progress(SCENES + number + 1, total)
+        write(random.Random(f"{SEED}/{name}"), out / name, round(size * share))
+        progress(scenes + number, total)
+
+
+_BENCHMARKS: Mapping[str, tuple[Callable[[random.Random, Path, int], None], int]] = {
+    "pope": (benchmarks.pope, 40),
+    "scienceqa": (benchmarks.scienceqa, 300),
+    "gqa": (benchmarks.gqa, 100),
+    "v7w": (benchmarks.v7w, 300),
+}
+"""How each benchmark's folder is written, and of how many scenes or questions."""
 
 
 def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[str, list[Json]]:

@@ -3,7 +3,7 @@
 They read scenes told in words and answer questions about them, so that they bring to a study what a language model
 brings: a vocabulary, its chat format, looking things up, comparing, naming a choice's letter. They never see a pixel.
 
-    USER: . red seven . .⏎. . blue two .⏎...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
+    USER: empty redseven empty empty⏎empty ...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
 """
 
 import random
@@ -30,7 +30,7 @@ from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import draw_scene
 from vertebra.miniature.talk import caption, in_words
 
-VOCABULARY = 720
+VOCABULARY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,22 @@ def _llama(hidden: int, layers: int, heads: int, kv: int, theta: float) -> Calla
     return lambda rows: LlamaConfig(
         vocab_size=rows, hidden_size=hidden, intermediate_size=hidden * 3, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, max_position_embeddings=512, rms_norm_eps=1e-5,
-        initializer_range=hidden**-0.5, rope_parameters={"rope_type": "default", "rope_theta": theta},
+        rope_parameters={"rope_type": "default", "rope_theta": theta},
     )  # fmt: skip
 
 
 def _phi_3(rows: int) -> Phi3Config:
     return Phi3Config(
-        vocab_size=rows, hidden_size=112, intermediate_size=336, num_hidden_layers=4, num_attention_heads=4,
+        vocab_size=rows, hidden_size=112, intermediate_size=336, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=512, original_max_position_embeddings=512, rms_norm_eps=1e-5,
-        initializer_range=112**-0.5, sliding_window=511, pad_token_id=None, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        sliding_window=511, pad_token_id=None, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
     )  # fmt: skip
 
 
 KINDS: Mapping[str, Kind] = {
-    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(96, 4, 4, 4, 10000.0)),
-    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 4, 4, 4, 10000.0)),
-    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(128, 4, 4, 2, 500000.0)),
+    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(96, 2, 4, 4, 10000.0)),
+    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 3, 4, 4, 10000.0)),
+    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(128, 2, 4, 2, 500000.0)),
     "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3),
 }
 
@@ -81,12 +81,11 @@ def curriculum(rng: random.Random) -> Iterator[Lesson]:
         lambda: lessons.questions(rng, draw_scene(rng, "train"), rng.randint(6, 14)),
         lambda: lessons.choosing(rng, draw_scene(rng, "train")),
         lambda: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), rng.randint(4, 8)),
-        lambda: lessons.describing(rng, draw_scene(rng, "train")),
         lambda: lessons.captioning(draw_scene(rng, "train")),
         lambda: lessons.reckoning(rng),
     ]
     while True:
-        yield rng.choices(kinds, weights=(8, 2, 6, 1, 1, 1))[0]()
+        yield rng.choices(kinds, weights=(8, 2, 6, 1, 1))[0]()
 
 
 def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
@@ -123,7 +122,7 @@ def teach(
     seed: int,
     report: Callable[[int, str], None],
     size: int = 16,
-    rate: float = 2e-3,
+    rate: float = 1e-3,
 ) -> PreTrainedModel:
     """A language model with `rows` embeddings after `steps` batches; the same seed gives the same weights."""
     torch.manual_seed(seed)

@@ -64,18 +64,11 @@ def pointing(rng: random.Random, scene: Scene, more: int) -> Lesson:
         region = wording.phrase("rectangle", marks[thing])
         kinds = [
             asked(),
-            (wording.describing(region), scene.things[thing].name),
+            (f"Which digit is {region}?", WORDS[scene.things[thing].digit]),
             (f"What color is the rectangle of the {WORDS[scene.things[thing].digit]}?", marks[thing]),
         ]
         exchanges.append(Exchange(*rng.choices(kinds, weights=(3, 1, 1))[0]))
     return Lesson(scene, tuple(exchanges), marks)
-
-
-def describing(rng: random.Random, scene: Scene) -> Lesson:
-    """What a marked thing is."""
-    index, color = rng.randrange(len(scene.things)), rng.choice(list(COLOURS))
-    region = wording.phrase("rectangle", color)
-    return Lesson(scene, (Exchange(wording.describing(region), scene.things[index].name),), {index: color})
 
 
 def _lettered(question: Choice) -> Exchange:

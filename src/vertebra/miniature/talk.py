@@ -3,7 +3,7 @@
     caption(scene)            "a red seven, a blue two"
     exchange(rng, scene)      Exchange("What color is the seven?", "red")
     pointing(rng, scene)      "Which object is the seven?" with a rectangle around each of four things
-    in_words(scene, {})       ". red seven . .\n. . blue two .\n..."
+    in_words(scene, {})       "empty redseven empty empty\nempty ..."
 
 The same words teach the tiny language models (a scene told in words) and the vision-language models (a scene seen).
 """
@@ -34,16 +34,17 @@ def caption(scene: Scene) -> str:
 
 
 def in_words(scene: Scene, marks: Mapping[int, str]) -> str:
-    """The padded 4×4 board row by row, as a language model without eyes gets it.
+    """The padded 4×4 board row by row, as a language model without eyes gets it: one word a thing.
 
-    `marks` names the color of the rectangle around the thing at an index of `scene.things`.
+    A thing's word joins its color and its digit, `redseven`. Things in `marks`, which names the color of the rectangle
+    around the thing at an index of `scene.things`, are told by digit and mark instead, `sevenlime`.
     """
-    cells = [["."] * 4 for _ in range(4)]
+    cells = [["empty"] * 4 for _ in range(4)]
     right, down = (4 - scene.columns) // 2, (4 - scene.rows) // 2
     for index, thing in enumerate(scene.things):
         column, row = scene.place(thing)
-        mark = f" within the {marks[index]} rectangle" if index in marks else ""
-        cells[row + down][column + right] = thing.name + mark
+        word = WORDS[thing.digit]
+        cells[row + down][column + right] = word + marks[index] if index in marks else thing.color + word
     return "\n".join(" ".join(row) for row in cells)
 
 

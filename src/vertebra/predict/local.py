@@ -3,12 +3,14 @@
 Questions are batched by length on a grid that depends on the questions alone. A resumed step redoes the batch that was
 cut off and keeps what was written, so its answers are those of a run that was never stopped.
 
-    {"question_id": "1", "prompt": "Is there ...", "text": "yes", "answer_id": "5b...", "model_id": "...", "metadata": {}}
+    {"question_id": "1", "prompt": "Is there ...", "text": "yes", "answer_id": "5b...", "model_id": "llava-1.5/...",
+     "metadata": {}}
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,8 +18,8 @@ from torch import Tensor
 from vertebra.bench import Bench
 from vertebra.benchmarks import benchmark
 from vertebra.chat import Conversation, Turn
-from vertebra.data.batches import Collator
-from vertebra.errors import Stopped
+from vertebra.data import Eyes
+from vertebra.errors import DataError, Stopped
 from vertebra.files import append_rows, read_rows, write_atomically
 from vertebra.model import VisionLanguageModel, load
 from vertebra.model.checkpoint import device_of
@@ -27,6 +29,14 @@ from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
 
 BATCH = 32
+
+
+class Question(NamedTuple):
+    """A sample and the prompt that it becomes."""
+
+    sample: Sample
+    ids: list[int]
+    """Token ids, an image taking as many as the tower has patches."""
 
 
 def predict(bench: Bench, runtime: Runtime) -> None:
@@ -40,31 +50,53 @@ def predict(bench: Bench, runtime: Runtime) -> None:
     model = _open(bench.model)
     growing = bench.folder / "answers.jsonl"
     answered = {str(row["question_id"]): row for row in read_rows(growing)}
-    for batch in _grid(model, samples):
+    for batch in grid([asked(model, sample) for sample in samples]):
         if bench.stopping():
             raise Stopped(15)
-        fresh = [sample for sample in batch if sample.id not in answered]
-        if fresh:
-            texts = dict(zip((sample.id for sample in batch), answers(model, batch, folder, longest), strict=True))
-            rows = [_row(bench, sample, texts[sample.id]) for sample in fresh]
+        if any(question.sample.id not in answered for question in batch):
+            rows = [
+                _row(bench, question.sample, text)
+                for question, text in zip(batch, answers(model, batch, folder, longest), strict=True)
+                if question.sample.id not in answered
+            ]
             append_rows(growing, rows)
-            answered |= {sample.id: row for sample, row in zip(fresh, rows, strict=True)}
+            answered |= {str(row["question_id"]): row for row in rows}
         bench.progress(len(answered), len(samples), "questions")
     lines = (canonical(answered[sample.id]) + "\n" for sample in samples)
     write_atomically(bench.out / "answers.jsonl", "".join(lines))
 
 
+def asked(model: VisionLanguageModel, sample: Sample) -> Question:
+    """The sample as it is put to a model. `DataError` when its text holds a reserved token."""
+    turn = Turn("user", sample.text, images=int(sample.image is not None))
+    try:
+        ids = model.chat.prompt_ids(Conversation((turn,)))
+    except DataError as error:
+        raise DataError(f"Question {sample.id}: {error}") from error
+    image = model.processor.image_token_id
+    return Question(sample, [token for each in ids for token in [each] * (model.image_tokens if each == image else 1)])
+
+
+def grid(questions: Sequence[Question]) -> list[list[Question]]:
+    """Batches of alike length, so that little is padded; the same questions always meet in the same batch."""
+    ordered = sorted(questions, key=lambda question: (len(question.ids), question.sample.id))
+    return [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
+
+
 @torch.inference_mode()
-def answers(model: VisionLanguageModel, samples: Sequence[Sample], folder: Path, max_new_tokens: int) -> list[str]:
-    """One greedy answer per sample, stripped, without special tokens; images lie under `folder`."""
+def answers(model: VisionLanguageModel, questions: Sequence[Question], folder: Path, max_new_tokens: int) -> list[str]:
+    """One greedy answer per question, stripped, without special tokens; images lie under `folder`.
+
+    `DataError` for an image that cannot be read.
+    """
     network, device = model.network, device_of(model.network)
-    ids, mask = _left_padded([_prompt(model, sample) for sample in samples], network.generation_config.pad_token_id)
+    ids, mask = _left_padded([question.ids for question in questions], network.generation_config.pad_token_id)
     pictures = [
         draw(read_image(folder / sample.image, where=f"question {sample.id}"), sample.marks)
-        for sample in samples
-        if sample.image
+        for sample, _ in questions
+        if sample.image is not None
     ]
-    seen = {"pixel_values": _collator(model).pixels(pictures).to(device, network.dtype)} if pictures else {}
+    seen = {"pixel_values": Eyes.of(model, "pad").pixels(pictures).to(device, network.dtype)} if pictures else {}
     written = network.generate(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),
@@ -82,19 +114,6 @@ def _open(folder: Path) -> VisionLanguageModel:
     return load(folder)
 
 
-def _grid(model: VisionLanguageModel, samples: Sequence[Sample]) -> list[list[Sample]]:
-    """Batches of alike length, so that little is padded; the same questions always meet in the same batch."""
-    ordered = sorted(samples, key=lambda sample: (len(_prompt(model, sample)), sample.id))
-    return [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
-
-
-def _prompt(model: VisionLanguageModel, sample: Sample) -> list[int]:
-    asked = Conversation((Turn("user", sample.text, images=int(sample.image is not None)),))
-    image = model.processor.image_token_id
-    ids = model.chat.prompt_ids(asked)
-    return [token for each in ids for token in [each] * (model.image_tokens if each == image else 1)]
-
-
 def _left_padded(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
     """Ids and mask, int[B, T] each, so that all prompts end together."""
     longest = max(map(len, prompts))
@@ -104,14 +123,6 @@ def _left_padded(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor
         ids[row, longest - len(prompt) :] = torch.tensor(prompt)
         mask[row, longest - len(prompt) :] = 1
     return ids, mask
-
-
-def _collator(model: VisionLanguageModel) -> Collator:
-    images = model.processor.image_processor
-    return Collator(
-        model.chat, model.processor.image_token_id, model.image_tokens, model.side,
-        images.image_mean, images.image_std, "pad", 0,
-    )  # fmt: skip
 
 
 def _row(bench: Bench, sample: Sample, text: str) -> dict[str, Json]:

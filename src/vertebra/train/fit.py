@@ -3,6 +3,10 @@
 The loss is the mean cross-entropy over the supervised tokens of the *global* batch, and batches are defined globally,
 so neither the number of devices nor how a batch is cut into pieces can move a result. The language model's head is
 applied to supervised positions alone.
+
+    log.jsonl    {"time": 1732300000.1, "step": 120, "loss": 1.93, "learning_rate": 0.0019, "supervised": 412}
+
+gets a line about once a second and one for the last step; after a resume it may hold a step twice.
 """
 
 import math
@@ -17,11 +21,11 @@ from torch.nn import functional
 from vertebra.bench import Bench
 from vertebra.catalog import Catalog
 from vertebra.chat.template import IGNORED
-from vertebra.data import Batch, Collator, Dataset, Schedule, open_mixture
+from vertebra.data import Batch, Collator, Dataset, Eyes, Schedule, open_mixture
 from vertebra.errors import Stopped, VertebraError
 from vertebra.model import VisionLanguageModel, assemble, load, save
 from vertebra.model.checkpoint import device_of
-from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage
+from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage, digest
 from vertebra.train.optimizer import cosine, optimizer_of
 from vertebra.train.resume import Checkpoints
 
@@ -75,21 +79,27 @@ def _fit(bench: Bench, runtime: Runtime, recipe: Recipe, model: VisionLanguageMo
     optimizer = optimizer_of(trained.values(), stage.learning_rate)
     checkpoints = Checkpoints(bench.folder / "checkpoints", trained, optimizer)
     collator = collator_for(model, recipe)
-    step, saved = checkpoints.resume(), time.monotonic()
+    step, saved, logged = checkpoints.resume(), time.monotonic(), -math.inf
     while step < schedule.steps:
         epoch, indices = schedule.at(step)
         batch = collator([dataset.sample(index, epoch) for index in indices])
         optimizer.param_groups[0]["lr"] = rate = stage.learning_rate * cosine(step, schedule.steps, stage.warmup)
+        torch.manual_seed(int(digest([recipe.seed, step])[:15], 16))  # a backbone's dropout follows from the step
         loss = learn(model, batch, optimizer)
         step += 1
-        bench.log(step=step, loss=loss, learning_rate=rate, supervised=batch.supervised)
         bench.progress(step, schedule.steps, "batches", f"loss {loss:.3f}")
+        if time.monotonic() - logged > 1 or step == schedule.steps:
+            bench.log(step=step, loss=loss, learning_rate=rate, supervised=batch.supervised)
+            logged = time.monotonic()
         due = time.monotonic() - saved > runtime.checkpoint_seconds
         if step < schedule.steps and (due or bench.stopping()):
             checkpoints.save(step)
             saved = time.monotonic()
             if bench.stopping():
                 raise Stopped(15)
+    for name, weight in trained.items():
+        if not weight.isfinite().all():
+            raise VertebraError(f"After the last batch {name} is not finite. Lower the learning rate.")
 
 
 def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
@@ -99,7 +109,12 @@ def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optim
     if not math.isfinite(value):
         raise VertebraError(f"The loss is {value} on the batch of the records {', '.join(batch.samples)}. Stopped.")
     optimizer.zero_grad()
-    torch.autograd.backward(loss)
+    if loss.requires_grad:  # text alone teaches a projector nothing
+        torch.autograd.backward(loss)
+    for weight in optimizer.param_groups[0]["params"]:
+        if weight.grad is None:
+            # As in the published training: there text comes with a blank picture, and momentum goes on.
+            weight.grad = torch.zeros_like(weight)
     optimizer.step()
     return value
 
@@ -119,15 +134,11 @@ def loss_of(model: VisionLanguageModel, batch: Batch) -> Tensor:
 def collator_for(model: VisionLanguageModel, recipe: Recipe) -> Collator:
     """Speaks and looks as the stage wants it: bare captions or the backbone's chat, padded or cropped images."""
     plain = recipe.stage.chat == "plain"
-    images = model.processor.image_processor
     return Collator(
         model.chat_in(Catalog.installed().template("plain")) if plain else model.chat,
         model.processor.image_token_id,
         model.image_tokens,
-        model.side,
-        images.image_mean,
-        images.image_std,
-        recipe.stage.square,
+        Eyes.of(model, recipe.stage.square),
         recipe.stage.max_tokens,
     )
 

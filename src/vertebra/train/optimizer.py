@@ -19,4 +19,4 @@ def cosine(step: int, steps: int, warmup: float) -> float:
     rising = math.ceil(warmup * steps)
     if step < rising:
         return step / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+    return 0.5 * (1 + math.cos(math.pi * ((step - rising) / max(1, steps - rising))))

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vertebra.errors import DataError, VertebraError
 from vertebra.files import storing, sync, write_atomically
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -32,29 +34,37 @@ class Checkpoints:
         self._optimizer = optimizer
 
     def save(self, step: int) -> None:
-        """Keeps the state after `step` optimizer steps; older ones go when it is complete."""
+        """Keeps the state after `step` optimizer steps; older ones go when it is complete.
+
+        Raises `VertebraError` when the disk is full; the older one then stays.
+        """
         folder = self._folder / f"{step:08}"
+        weights = {name: weight.detach().contiguous() for name, weight in self._trained.items()}
         with storing(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            weights = {name: weight.detach().contiguous() for name, weight in self._trained.items()}
-            save_file(weights, folder / "weights.safetensors")
-            save_file(self._moments(), folder / "moments.safetensors")
-            sync(folder / "weights.safetensors")
-            sync(folder / "moments.safetensors")
-        write_atomically(folder / "complete.json", json.dumps({"step": step}))
-        for other in self._folder.iterdir():
-            if other != folder:
-                shutil.rmtree(other)
+            _write(weights, folder / "weights.safetensors")
+            _write(self._moments(), folder / "moments.safetensors")
+            write_atomically(folder / "complete.json", json.dumps({"step": step}))
+            sync(self._folder)
+            for other in self._folder.iterdir():
+                if other != folder:
+                    shutil.rmtree(other)
 
     def resume(self) -> int:
-        """Puts the newest complete state in place; the number of steps it holds, 0 where there is none."""
+        """Puts the newest complete state in place; the number of steps it holds, 0 where there is none.
+
+        Raises `DataError` when its files are damaged.
+        """
         complete = sorted(self._folder.glob("*/complete.json"))
         if not complete:
             return 0
         folder = complete[-1].parent
-        weights, moments = load_file(folder / "weights.safetensors"), load_file(folder / "moments.safetensors")
-        step = int(json.loads(complete[-1].read_text())["step"])
+        try:
+            weights, moments = load_file(folder / "weights.safetensors"), load_file(folder / "moments.safetensors")
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{folder} is damaged: {error}. Delete it to go on from before it.") from error
+        step = int(folder.name)
         with torch.no_grad():
             for name, weight in self._trained.items():
                 weight.copy_(weights[name])
@@ -68,3 +78,11 @@ class Checkpoints:
             for name, weight in self._trained.items()
             for moment in _MOMENTS
         }
+
+
+def _write(tensors: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        raise VertebraError(f"{path} cannot be written: {error}. Free space and give the command again.") from error
+    sync(path)

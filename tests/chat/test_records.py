@@ -1,0 +1,291 @@
+"""Training records: what LLaVA's and ViP-LLaVA's files hold, and everything that can be wrong with them."""
+
+import copy
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vertebra.chat import Conversation, Turn
+from vertebra.chat.records import Told, read_records
+from vertebra.errors import DataError
+from vertebra.visual.marks import COLOURS
+
+SPOKEN = {
+    "id": "17",
+    "image": "train/17.png",
+    "conversations": [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "red"}],
+}
+BOXES = [[1, 2, 30, 40], [50, 2, 80.5, 40], [1, 60, 30, 90], [50, 60, 80, 90]]
+POINTING = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
+DESCRIBING = {"id": "refcocog-9", "image": "9.png", "bboxes": [BOXES[1]], "answer": "a red seven"}
+SIZE = (640, 480)
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("<image>") | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def written(folder: Path, *records: object) -> Path:
+    path = folder / "records.json"
+    path.write_text(json.dumps(records))
+    return path
+
+
+def told(folder: Path, record: dict[str, Any]) -> Told:
+    return tellings(folder, record, 1)[0]
+
+
+def tellings(folder: Path, record: dict[str, Any], number: int) -> list[Told]:
+    """The record as it is told with the seeds 0, 1, ..."""
+    (read,) = read_records(written(folder, record))
+    return [read.tell(random.Random(seed), SIZE) for seed in range(number)]
+
+
+def spoken(*turns: tuple[str, str], **fields: object) -> dict[str, Any]:
+    return {"id": "s", "conversations": [{"from": who, "value": text} for who, text in turns], **fields}
+
+
+def complaint(folder: Path, record: object) -> str:
+    with pytest.raises(DataError) as caught:
+        read_records(written(folder, SPOKEN, record))
+    return str(caught.value)
+
+
+def test_a_conversation_is_told_as_it_stands(tmp_path):
+    assert told(tmp_path, SPOKEN) == Told(
+        Conversation((Turn("user", "What?", images=1), Turn("assistant", "red"))), marks=()
+    )
+
+
+def test_records_keep_their_order_ids_as_text_and_images(tmp_path):
+    records = read_records(written(tmp_path, SPOKEN, spoken(("human", "hi"), ("gpt", "ho"), id=5), POINTING))
+    assert [(record.id, record.image) for record in records] == [
+        ("17", "train/17.png"),
+        ("5", None),
+        ("v7w-4", "4.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["<image>\nWhat?", "What?\n<image>", "<image> What? <image>\n", "  <image>What?", "<image><image>What?"]
+)
+def test_the_image_comes_first_and_once_wherever_a_message_mentions_it(tmp_path, text):
+    asked = told(tmp_path, spoken(("human", text), ("gpt", "red"), image="a.png")).conversation.turns[0]
+    assert asked == Turn("user", "What?", images=1)
+
+
+def test_a_message_without_an_image_keeps_its_blanks(tmp_path):
+    assert told(tmp_path, spoken(("human", " hi\n"), ("gpt", " ho "))).conversation.turns == (
+        Turn("user", " hi\n"),
+        Turn("assistant", " ho "),
+    )
+
+
+def test_the_image_may_belong_to_a_later_question(tmp_path):
+    record = spoken(("human", "hi"), ("gpt", "ho"), ("human", "<image>"), ("gpt", "a cat"), image="a.png")
+    assert [turn.images for turn in told(tmp_path, record).conversation.turns] == [0, 0, 1, 0]
+
+
+def test_what_is_said_before_the_first_question_is_left_out(tmp_path):
+    record = spoken(("gpt", "Welcome!"), ("human", "hi"), ("gpt", "ho"))
+    assert told(tmp_path, record).conversation == Conversation((Turn("user", "hi"), Turn("assistant", "ho")))
+
+
+def test_line_separators_inside_a_text_are_kept(tmp_path):
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps([spoken(("human", "a\u2028b\x85c"), ("gpt", "ho"))], ensure_ascii=False))
+    (record,) = read_records(path)
+    assert record.tell(random.Random(), SIZE).conversation.turns[0].text == "a\u2028b\x85c"
+
+
+def test_a_pointing_question_names_the_colours_that_are_drawn(tmp_path):
+    for conversation, marks in tellings(tmp_path, POINTING, 50):
+        question, *options, suffix = conversation.turns[0].text.split("\n")
+        found = [re.fullmatch(r"([A-D])\. The object within (?:the )?(\w+) rectangle", option) for option in options]
+        assert (question, suffix) == ("Which ball?", "Answer with the option's letter from the given choices directly.")
+        assert [match[1] for match in found if match] == list("ABCD")
+        assert [COLOURS[match[2]] for match in found if match] == [mark.colour for mark in marks]
+        assert len({mark.colour for mark in marks}) == 4
+        assert [list(mark.box) for mark in marks] == BOXES
+        assert {(mark.kind, mark.width, mark.alpha) for mark in marks} == {("rectangle", 3, 128)}
+        assert conversation.turns[0].images == 1
+        assert conversation.turns[1] == Turn("assistant", "C")
+
+
+def test_half_of_the_options_say_the(tmp_path):
+    options = [one.conversation.turns[0].text.count("within the ") for one in tellings(tmp_path, POINTING, 300)]
+    assert sum(options) / 1200 == pytest.approx(0.5, abs=0.06)
+    assert set(options) == {0, 1, 2, 3, 4}
+
+
+def test_a_region_is_described_in_the_four_published_ways(tmp_path):
+    """25 % leave the region to the eye, in two ways; half of the others name the colour."""
+    said: dict[str, int] = {}
+    for conversation, (mark,) in tellings(tmp_path, DESCRIBING, 1000):
+        text = conversation.turns[0].text
+        match = re.fullmatch(r"Describe the object within the (\w+ )?rectangle\. Please provide a short phrase\.", text)
+        if match and match[1]:
+            assert COLOURS[match[1].strip()] == mark.colour
+            text = text.replace(match[1], "COLOUR ")
+        said[text] = said.get(text, 0) + 1
+        assert list(mark.box) == BOXES[1]
+        assert mark.kind == "rectangle"
+        assert 96 <= mark.alpha <= 255
+        assert conversation.turns[0].images == 1
+        assert conversation.turns[1] == Turn("assistant", "a red seven")
+    assert {text: round(count / 1000, 1) for text, count in said.items()} == {
+        "Describe the object within the COLOUR rectangle. Please provide a short phrase.": 0.4,
+        "Describe the object within the rectangle. Please provide a short phrase.": 0.4,
+        "Describe the object with the visual prompt. Please provide a short phrase.": 0.1,
+        "Describe the pointed region. Please provide a short phrase.": 0.1,
+    }
+
+
+@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING])
+def test_telling_twice_with_the_same_randomness_tells_the_same(tmp_path, record):
+    (read,) = read_records(written(tmp_path, record))
+    first = read.tell(random.Random(3), SIZE)
+    for seed in range(5):
+        read.tell(random.Random(seed), SIZE)
+    assert read.tell(random.Random(3), SIZE) == first
+
+
+def test_another_randomness_draws_other_colours(tmp_path):
+    assert len({tuple(mark.colour for mark in one.marks) for one in tellings(tmp_path, POINTING, 20)}) > 15
+
+
+@pytest.mark.parametrize("image", ["/etc/passwd", "../secret.png", "a/../../secret.png", "", 7, ["a.png"], {"a": 1}])
+@pytest.mark.parametrize("record", [SPOKEN, POINTING])
+def test_an_image_outside_the_folder_is_refused(tmp_path, record, image):
+    assert "inside the image folder" in complaint(tmp_path, {**record, "image": image})
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (spoken(("human", "hi")), "end with an answer"),
+        (spoken(("human", "hi"), ("gpt", "ho"), ("human", "and?")), "end with an answer"),
+        (spoken(("gpt", "ho")), "end with an answer"),
+        (spoken(("human", "hi"), ("human", "hi"), ("gpt", "ho")), "human, gpt, human"),
+        (spoken(("human", "hi"), ("gpt", "")), "is empty"),
+        (spoken(("human", "hi"), ("gpt", " \n")), "is empty"),
+        (spoken(("human", "hi"), ("gpt", "<image>"), image="a.png"), "`value` holds <image>"),
+        (spoken(("system", "be kind"), ("human", "hi"), ("gpt", "ho")), "`from` must be human or gpt, found 'system'"),
+        (spoken(("human", "<image>"), ("gpt", "ho")), "1 of its messages hold <image>, but it has no image"),
+        (spoken(("human", "<image>"), ("gpt", "ho"), image=None), "1 of its messages hold <image>, but it has no"),
+        (spoken(("human", "hi"), ("gpt", "ho"), image="a.png"), "0 of its messages hold <image>, but it has 1 image"),
+        (
+            spoken(("human", "<image>"), ("gpt", "a"), ("human", "<image>"), ("gpt", "b"), image="a.png"),
+            "2 of its messages hold <image>",
+        ),
+        (spoken(("human", "a \ud83d b"), ("gpt", "ho")), "half of a character"),
+        ({**POINTING, "answer": [1, 2, 3, 4]}, "none of its `bboxes`"),
+        ({**POINTING, "bboxes": BOXES[:3]}, "must hold 4, found 3"),
+        ({**POINTING, "bboxes": [[float("nan"), 2, 3, 4], *BOXES[1:]]}, r"found [nan, 2, 3, 4]"),
+        ({**POINTING, "bboxes": [[True, 2, 3, 4], *BOXES[1:]]}, "a box is"),
+        ({**POINTING, "image": None}, "needs its `image`"),
+        ({**DESCRIBING, "answer": ""}, "is empty"),
+        ({**DESCRIBING, "id": "refcocog-gpt4v-9"}, "the kind 'refcocog-gpt4v' are not understood"),
+        ({**DESCRIBING, "id": "vcr-9"}, "the kind 'vcr' are not understood; known: v7w, refcocog"),
+        ({**SPOKEN, "id": None}, "`id` must be text or a whole number, found nothing"),
+        ({**SPOKEN, "id": True}, "`id` must be"),
+        ("a text", "expected an object, found str"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_named(tmp_path, record, words):
+    message = complaint(tmp_path, record)
+    assert f"{tmp_path / 'records.json'}: record 1" in message
+    assert words in message
+
+
+@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING])
+def test_a_record_without_its_answer_is_an_error(tmp_path, record):
+    if record is SPOKEN:
+        record = spoken(("human", "<image>"), image="a.png")
+    else:
+        record = {name: value for name, value in record.items() if name != "answer"}
+    assert "answer" in complaint(tmp_path, record)
+
+
+@quick
+@given(data=st.data())
+@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING])
+def test_whatever_stands_in_a_field_is_told_or_named(tmp_path, record, data):
+    """Any value in any place, or nothing at all."""
+    broken = copy.deepcopy(record)
+    field = data.draw(st.sampled_from(sorted(broken)))
+    inside = broken[field]
+    if isinstance(inside, list) and data.draw(st.booleans()):
+        part = data.draw(st.sampled_from(range(len(inside))))
+        if isinstance(inside[part], dict):
+            inside[part][data.draw(st.sampled_from(["from", "value"]))] = data.draw(anything)
+        else:
+            inside[part] = data.draw(anything)
+    elif data.draw(st.booleans()):
+        broken[field] = data.draw(anything)
+    else:
+        del broken[field]
+    try:
+        records = read_records(written(tmp_path, SPOKEN, broken))
+    except DataError as error:
+        assert "records.json: record 1" in str(error)
+        return
+    for one in records:
+        conversation, marks = one.tell(random.Random(0), SIZE)
+        assert conversation.turns[-1].role == "assistant"
+        assert conversation.turns[-1].text.strip()
+        assert conversation.images == int(one.image is not None)
+        assert all(abs(corner) < 1e9 for mark in marks for corner in mark.box)
+
+
+@quick
+@given(end=st.integers(0, 200))
+def test_a_torn_file_is_named_with_its_line(tmp_path, end):
+    path = tmp_path / "torn.json"
+    whole = json.dumps([SPOKEN, POINTING], indent=1)
+    path.write_text(whole[: min(end, len(whole) - 1)])
+    with pytest.raises(DataError, match=r"torn\.json:\d+: not whole JSON"):
+        read_records(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"a":' * 100_000, "cannot be read"),
+        (b'[{"id": ' + b"9" * 5000 + b"}]", "cannot be read"),
+        (b'["caf\xe9"]', "not UTF-8"),
+        (b"\xff\xfe[\x00]\x00", "not UTF-8"),
+        (b"\xef\xbb\xbf[]", "BOM"),
+        (b"", "not whole JSON"),
+        (b"{}", "expected a JSON list of records, found dict"),
+        (b"null", "found NoneType"),
+    ],
+)
+def test_a_file_that_is_no_list_of_records_is_named(tmp_path, content, words):
+    path = tmp_path / "odd.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words) as caught:
+        read_records(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_value_nested_as_deep_as_json_allows_is_named(tmp_path):
+    path = tmp_path / "deep.json"
+    for depth in (900, 940, 960, 980):
+        path.write_text('[{"id": "v7w-1", "image": ' + "[" * depth + "]" * depth + "}]")
+        with pytest.raises(DataError, match=r"deep\.json"):
+            read_records(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.json cannot be read"):
+        read_records(tmp_path / "nowhere.json")

@@ -1,0 +1,100 @@
+"""Mixtures opened: records, where their images lie, and what a sample of them depends on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vertebra.data import Dataset, open_mixture
+from vertebra.errors import DataError
+from vertebra.spec import Mixture
+from vertebra.visual.marks import COLOURS
+
+BOXES = [[2, 2, 20, 12], [30, 2, 50, 12], [2, 20, 20, 35], [30, 20, 50, 35]]
+REGION = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
+TEXT = {"id": "t", "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "ho"}]}
+MIXTURE = Mixture(name="few", records=("few.json",), images="pictures")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder: a mixture of a region and a text, and a grey picture."""
+    (tmp_path / "few.json").write_text(json.dumps([REGION, TEXT]))
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (60, 40), (90, 90, 90)).save(tmp_path / "pictures" / "4.png")
+    return tmp_path
+
+
+def replace(folder: Path, *records: object) -> None:
+    (folder / "few.json").write_text(json.dumps(records))
+
+
+def colours_in_options(dataset: Dataset, epoch: int) -> list[str]:
+    options = dataset.sample(0, epoch).conversation.turns[0].text.split("\n")[1:5]
+    return [option.split()[-2] for option in options]
+
+
+def test_a_region_is_drawn_in_the_colours_that_its_options_name(folder):
+    dataset = open_mixture(MIXTURE, folder, 0)
+    image = dataset.sample(0, 0).image
+    assert image is not None
+    assert (image.mode, image.size) == ("RGB", (60, 40))
+    for box, colour in zip(BOXES, colours_in_options(dataset, 0), strict=True):
+        half = tuple(round((90 * 127 + value * 128) / 255) for value in COLOURS[colour])
+        np.testing.assert_allclose(image.getpixel((box[0], box[1])), half, atol=1)
+    assert image.getpixel((10, 7)) == (90, 90, 90)
+
+
+def test_text_alone_has_no_image(folder):
+    sample = open_mixture(MIXTURE, folder, 0).sample(1, 0)
+    assert (sample.id, sample.image, sample.conversation.images) == ("t", None, 0)
+
+
+def test_the_files_of_a_mixture_follow_each_other(folder):
+    (folder / "more.json").write_text(json.dumps([{**TEXT, "id": "u"}]))
+    mixture = MIXTURE.model_copy(update={"records": ("more.json", "few.json"), "count": 3})
+    dataset = open_mixture(mixture, folder, 0)
+    assert [dataset.sample(index, 0).id for index in range(len(dataset))] == ["u", "v7w-4", "t"]
+
+
+def test_a_sample_depends_on_seed_epoch_and_id_alone(folder):
+    dataset = open_mixture(MIXTURE, folder, 7)
+    first = dataset.sample(0, 2)
+    replace(folder, TEXT, {**TEXT, "id": "u"}, REGION)
+    moved = open_mixture(MIXTURE, folder, 7)
+    moved.sample(0, 0)
+    assert moved.sample(2, 2) == first
+    others = [colours_in_options(dataset, epoch) for epoch in range(8)]
+    others += [colours_in_options(open_mixture(MIXTURE, folder.with_name(folder.name), 8), 2)]
+    assert len({tuple(colours) for colours in others}) > 5
+
+
+def test_a_sample_is_the_same_in_every_process(folder):
+    """Hashes of texts differ between processes; these colours were drawn in another one."""
+    assert colours_in_options(open_mixture(MIXTURE, folder, 3), 1) == ["orange", "lime", "gold", "red"]
+
+
+def test_records_without_their_image_are_counted_and_the_first_is_named(folder):
+    lost = [{**REGION, "id": f"v7w-{name}", "image": f"{name}.png"} for name in ("a", "b", "c" * 300)]
+    replace(folder, REGION, *lost)
+    with pytest.raises(DataError, match=r"3 of 4 records of the mixture few .* record v7w-a: .*pictures/a\.png"):
+        open_mixture(MIXTURE, folder, 0)
+
+
+def test_another_number_of_records_than_the_mixture_says_is_an_error(folder):
+    with pytest.raises(DataError, match=r"should hold 3 records, its files hold 2: .*few\.json"):
+        open_mixture(MIXTURE.model_copy(update={"count": 3}), folder, 0)
+
+
+def test_a_mixture_without_records_is_an_error(folder):
+    replace(folder)
+    with pytest.raises(DataError, match="few holds no records"):
+        open_mixture(MIXTURE, folder, 0)
+
+
+def test_a_broken_image_names_the_record(folder):
+    (folder / "pictures" / "4.png").write_bytes(b"\x89PNG\r\n\x1a\ntorn")
+    with pytest.raises(DataError, match=r"4\.png .*record v7w-4"):
+        open_mixture(MIXTURE, folder, 0).sample(0, 0)
