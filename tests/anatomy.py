@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import torch
-from transformers import CLIPVisionModel, Phi3Config, Phi3ForCausalLM, LlamaForCausalLM
+from transformers import CLIPVisionModel, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
 
 from vertebra.catalog import Catalog
 from vertebra.miniature import language, tower

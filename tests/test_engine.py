@@ -273,11 +273,11 @@ def test_all_missing_inputs_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         check_inputs([reading, answering], Runtime(data=tmp_path))
     text = str(caught.value)
-    assert text.startswith("Nothing was run, because 3 of the inputs are missing:")
+    assert text.startswith("Nothing was run, because inputs are missing:")
     assert f"{tmp_path}/nowhere" in text
     assert text.count(f"{tmp_path / 'few.json'}") == 1
     assert f"{tmp_path / 'pope/questions.jsonl'}" in text
-    assert "here.json" not in text
+    assert str(tmp_path / "here.json") not in text
 
 
 def test_a_forgotten_data_folder_is_asked_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from vertebra.errors import ConfigError, DataError
 from vertebra.spec import read_text
 
 _BUILTIN = "builtin:"
+_DECIDING = (".json", ".safetensors", ".model", ".txt")
 
 
 def locate(source: str) -> Path:
@@ -44,7 +45,7 @@ def local_files(source: str) -> list[Path]:
     if _is_hub(source):
         return []
     folder = _folder(source).resolve()
-    return sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors", ".model", ".txt"))
+    return sorted(path for path in folder.glob("*") if path.suffix in _DECIDING and path.is_file())
 
 
 def _lacking(folder: Path) -> str | None:

@@ -1,9 +1,9 @@
 import pytest
 import torch
 from PIL import Image
+from tests.anatomy import BACKBONES, LAYERS, assembled, backbone, family, parts
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, CLIPVisionModel
 
-from tests.anatomy import BACKBONES, LAYERS, assembled, backbone, family, parts
 from vertebra.catalog import Catalog
 from vertebra.chat import Conversation, Turn
 from vertebra.errors import DataError, Refused

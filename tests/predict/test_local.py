@@ -209,6 +209,14 @@ def test_answers_stand_in_the_official_order_with_the_fields_of_llava(study):
     assert len({row["text"] for row in rows}) > 5
 
 
+def test_every_question_gets_the_answer_that_it_gets_alone(study):
+    rows = [json.loads(line) for line in result(study, "whole").splitlines()]
+    folder, model = study / "data" / "scienceqa", load(study / "model")
+    questions = benchmark("scienceqa").load(folder)
+    for index in range(0, 40, 3):
+        assert rows[index]["text"] == put(model, folder, questions[index], length=3)[0]
+
+
 def test_answering_again_gives_the_same_bytes(study):
     predict(bench(study, "again"), Runtime())
     assert result(study, "again") == result(study, "whole")

@@ -60,7 +60,7 @@ def _phi_3(rows: int) -> Phi3Config:
 
 KINDS: Mapping[str, Kind] = {
     "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(96, 2, 4, 4, 10000.0)),
-    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 3, 4, 4, 10000.0)),
+    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 2, 4, 4, 10000.0)),
     "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(128, 2, 4, 2, 500000.0)),
     "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3),
 }
@@ -75,17 +75,25 @@ def conversation(lesson: Lesson) -> Conversation:
     return Conversation(tuple(turns))
 
 
-def curriculum(rng: random.Random) -> Iterator[Lesson]:
-    """Endless lessons of all kinds."""
+def curriculum(rng: random.Random, share: Callable[[], float] = lambda: 1.0) -> Iterator[Lesson]:
+    """Endless lessons: at first of pairs alone, from which looking things up is learned soonest, then of all kinds.
+
+    `share` says how much of the teaching is done, 0 to 1.
+    """
     kinds: list[Callable[[], Lesson]] = [
-        lambda: lessons.questions(rng, draw_scene(rng, "train"), rng.randint(6, 14)),
-        lambda: lessons.choosing(rng, draw_scene(rng, "train")),
+        lambda: lessons.listing(rng, draw_scene(rng, "train")),
+        lambda: lessons.questions(rng, draw_scene(rng, "train"), rng.randint(6, 12)),
         lambda: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), rng.randint(4, 8)),
+        lambda: lessons.choosing(rng, draw_scene(rng, "train")),
         lambda: lessons.captioning(draw_scene(rng, "train")),
         lambda: lessons.reckoning(rng),
     ]
     while True:
-        yield rng.choices(kinds, weights=(8, 2, 6, 1, 1))[0]()
+        weights = (1, 0, 0, 0, 0, 0) if share() < _NARROW else (2, 6, 6, 2, 1, 1)
+        yield rng.choices(kinds, weights=weights)[0]()
+
+
+_NARROW = 0.45
 
 
 def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
@@ -129,10 +137,14 @@ def teach(
     config = kind.config(rows)
     model = (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
-    source = _batches(chat, random.Random(seed), size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1, step / 100, (steps - step) / steps / 0.3)
+    )
+    done = 0.0
+    source = _batches(chat, random.Random(seed), size, lambda: done)
     losses: list[float] = []
     for step in range(steps):
+        done = step / steps
         ids, labels = _padded(next(source))
         supervised = labels[:, 1:] != IGNORED
         wanted = labels[:, 1:][supervised]
@@ -151,10 +163,10 @@ def teach(
     return model.eval()
 
 
-def _supervised(chat: ChatFormat, rng: random.Random) -> Iterator[Supervised]:
+def _supervised(chat: ChatFormat, rng: random.Random, share: Callable[[], float]) -> Iterator[Supervised]:
     """Endless lessons as ids and labels; one in six is a bare caption after its scene, as in the first stage."""
     bare = replace(chat, template=_BARE)
-    for lesson in curriculum(rng):
+    for lesson in curriculum(rng, share):
         yield chat.supervise(conversation(lesson))
         if rng.random() < 0.2:
             scene = draw_scene(rng, "train")
@@ -167,9 +179,11 @@ _BARE = (
 )
 
 
-def _batches(chat: ChatFormat, rng: random.Random, size: int) -> Iterator[Sequence[Supervised]]:
+def _batches(
+    chat: ChatFormat, rng: random.Random, size: int, share: Callable[[], float]
+) -> Iterator[Sequence[Supervised]]:
     """Endless batches of alike length, so that little is padded."""
-    source = _supervised(chat, rng)
+    source = _supervised(chat, rng, share)
     while True:
         pool = sorted((next(source) for _ in range(16 * size)), key=lambda sample: len(sample.ids))
         batches = [pool[start : start + size] for start in range(0, len(pool), size)]

@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 
 from vertebra.chat import wording
 from vertebra.miniature.scenes import WORDS, Scene
-from vertebra.miniature.talk import LETTER, LETTERS, SHORT, Choice, Exchange, arithmetic, caption, choice, exchange
+from vertebra.miniature.talk import (
+    LETTER,
+    LETTERS,
+    SHORT,
+    Choice,
+    Exchange,
+    arithmetic,
+    caption,
+    choice,
+    color,
+    digit,
+    exchange,
+)
 from vertebra.miniature.talk import pointing as point_at
 from vertebra.visual.marks import COLOURS
 
@@ -40,6 +52,17 @@ def questions(rng: random.Random, scene: Scene, number: int = 5) -> Lesson:
 def choosing(rng: random.Random, scene: Scene) -> Lesson:
     """Multiple-choice questions about one scene."""
     return Lesson(scene, tuple(_lettered(choice(rng, scene)) for _ in range(2)))
+
+
+def listing(rng: random.Random, scene: Scene, number: int = 8, more: int = 6) -> Lesson:
+    """Statements that pair digits and colors in no order, then questions about the same pairs: dense to learn from."""
+    said = []
+    for thing in rng.choices(scene.things, k=number):
+        pair = [WORDS[thing.digit], thing.color]
+        rng.shuffle(pair)
+        said.append(" is ".join(pair))
+    asked = [rng.choice((color, digit))(rng, scene) for _ in range(more)]
+    return Lesson(scene, (Exchange("Tell me about the digits.", ", ".join(said)), *asked))
 
 
 def reckoning(rng: random.Random) -> Lesson:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -17,7 +18,7 @@ from transformers import (
 )
 
 from vertebra.chat import ChatFormat
-from vertebra.errors import DataError
+from vertebra.errors import DataError, VertebraError
 
 Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
 
@@ -49,9 +50,15 @@ class VisionLanguageModel(NamedTuple):
 
 
 def save(model: VisionLanguageModel, folder: Path) -> None:
-    """Writes config, weights, tokenizer, processor and chat format into a folder."""
-    model.network.save_pretrained(folder)
-    model.processor.save_pretrained(folder)
+    """Writes config, weights, tokenizer, processor and chat format into a folder.
+
+    `VertebraError` when they cannot be written, such as on a full disk.
+    """
+    try:
+        model.network.save_pretrained(folder)
+        model.processor.save_pretrained(folder)
+    except SafetensorError as error:
+        raise VertebraError(f"{folder} cannot be written: {error}. Free space and give the command again.") from error
 
 
 def load(folder: Path) -> VisionLanguageModel:
@@ -59,7 +66,7 @@ def load(folder: Path) -> VisionLanguageModel:
     try:
         network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", local_files_only=True)
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder} does not hold a loadable checkpoint: {error}") from error
     return VisionLanguageModel(network.eval(), processor)
 
