@@ -11,24 +11,26 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from vertebra.catalog import Catalog
 from vertebra.chat import ChatFormat
 from vertebra.files import write_atomically
 from vertebra.miniature import language, tower
+from vertebra.miniature.heritage import inherit
 
 SEED = 7
-TOWER_STEPS = 3000
-LANGUAGE_STEPS = 6000
+TOWER_STEPS = 2000
+LANGUAGE_STEPS = 4000
+HEIR_STEPS = 1000
 
 
-def build(folder: Path, tower_steps: int = TOWER_STEPS, language_steps: int = LANGUAGE_STEPS) -> None:
-    """Writes the tower and every language model into folders of their names."""
+def build(folder: Path, share: float = 1.0) -> None:
+    """Writes the tower and every language model into folders of their names; a `share` below 1 teaches less."""
     torch.set_num_threads(1)  # the order of sums, and so the weights, must not depend on the machine's cores
-    build_tower(folder / "tower", tower_steps)
+    build_tower(folder / "tower", round(TOWER_STEPS * share))
     for name in language.KINDS:
-        build_language(folder / name, name, language_steps)
+        build_language(folder, name, share)
 
 
 def build_tower(folder: Path, steps: int) -> None:
@@ -36,15 +38,23 @@ def build_tower(folder: Path, steps: int) -> None:
     _write(tower.teach(steps, SEED, _reporter("tower", steps)), folder)
 
 
-def build_language(folder: Path, name: str, steps: int) -> None:
-    """Teaches one language model and writes it with its tokenizer."""
+def build_language(folder: Path, name: str, share: float) -> None:
+    """Teaches one language model and writes it with its tokenizer; an heir's ancestor must be in the folder."""
     kind = language.KINDS[name]
     template = Catalog.installed().template(kind.template)
     tokenizer = kind.tokenizer(language.corpus(template, SEED), language.VOCABULARY)
     chat = ChatFormat(template, tokenizer, image_token=tokenizer.eos_token)  # it has no image token yet, and sees none
-    model = language.teach(kind, chat, len(tokenizer), steps, SEED, _reporter(name, steps))
-    _write(model, folder)
-    _write_tokenizer(tokenizer, folder)
+    model = language.newborn(kind, len(tokenizer), SEED)
+    steps = round((HEIR_STEPS if kind.ancestor else LANGUAGE_STEPS) * share)
+    if kind.ancestor:
+        ancestor = AutoModelForCausalLM.from_pretrained(folder / kind.ancestor, dtype=torch.float32)
+        its_words = AutoTokenizer.from_pretrained(folder / kind.ancestor)
+        roles = {tokenizer.bos_token: its_words.bos_token, kind.stop: language.KINDS[kind.ancestor].stop}
+        inherit(model, tokenizer, ancestor, its_words, roles)
+    narrow = 0.0 if kind.ancestor else language.NARROW
+    language.teach(model, chat, kind.rate, steps, SEED, _reporter(name, steps), narrow)
+    _write(model, folder / name)
+    tokenizer.save_pretrained(folder / name)
 
 
 def _write(model: PreTrainedModel, folder: Path) -> None:
@@ -54,10 +64,6 @@ def _write(model: PreTrainedModel, folder: Path) -> None:
     config = {**model.config.to_diff_dict(), "architectures": [type(model).__name__], "dtype": "float16"}
     config.pop("transformers_version", None)
     write_atomically(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
-
-
-def _write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    tokenizer.save_pretrained(folder)
 
 
 def _reporter(name: str, steps: int) -> Callable[[int, str], None]:

@@ -31,6 +31,8 @@ from vertebra.miniature.scenes import draw_scene
 from vertebra.miniature.talk import caption, in_words
 
 VOCABULARY = 1000
+NARROW = 0.45
+"""Share of the teaching in which lessons are statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +42,35 @@ class Kind:
     template: str
     tokenizer: Callable[[Iterator[str], int], PreTrainedTokenizerFast]
     config: Callable[[int], LlamaConfig | Phi3Config]
+    stop: str
+    """The token that ends an answer."""
+    rate: float = 8e-4
+    """Highest learning rate."""
+    ancestor: str | None = None
+    """The kind whose body it begins with."""
 
 
-def _llama(hidden: int, layers: int, heads: int, kv: int, theta: float) -> Callable[[int], LlamaConfig]:
+def _llama(hidden: int, layers: int, heads: int, kv: int) -> Callable[[int], LlamaConfig]:
     return lambda rows: LlamaConfig(
         vocab_size=rows, hidden_size=hidden, intermediate_size=hidden * 3, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, max_position_embeddings=512, rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": theta},
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
     )  # fmt: skip
 
 
 def _phi_3(rows: int) -> Phi3Config:
     return Phi3Config(
-        vocab_size=rows, hidden_size=112, intermediate_size=336, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=rows, hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=512, original_max_position_embeddings=512, rms_norm_eps=1e-5,
         sliding_window=511, pad_token_id=None, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
     )  # fmt: skip
 
 
 KINDS: Mapping[str, Kind] = {
-    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(96, 2, 4, 4, 10000.0)),
-    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 2, 4, 4, 10000.0)),
-    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(128, 2, 4, 2, 500000.0)),
-    "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3),
+    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(128, 2, 4, 2), "<|eot_id|>"),
+    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(96, 2, 4, 4), "</s>", rate=1e-3),
+    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(128, 2, 4, 4), "</s>", ancestor="llama-3"),
+    "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3, "<|end|>", ancestor="llama-3"),
 }
 
 
@@ -75,25 +83,20 @@ def conversation(lesson: Lesson) -> Conversation:
     return Conversation(tuple(turns))
 
 
-def curriculum(rng: random.Random, share: Callable[[], float] = lambda: 1.0) -> Iterator[Lesson]:
-    """Endless lessons: at first of pairs alone, from which looking things up is learned soonest, then of all kinds.
-
-    `share` says how much of the teaching is done, 0 to 1.
-    """
+def curriculum(rng: random.Random, wide: Callable[[], bool] = lambda: True) -> Iterator[Lesson]:
+    """Endless lessons: at first statements alone, from which looking things up is learned soonest; once `wide`, all."""
     kinds: list[Callable[[], Lesson]] = [
         lambda: lessons.listing(rng, draw_scene(rng, "train")),
+        lambda: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), more=4, statements=8),
         lambda: lessons.questions(rng, draw_scene(rng, "train"), rng.randint(6, 12)),
-        lambda: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), rng.randint(4, 8)),
+        lambda: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), more=rng.randint(2, 6)),
         lambda: lessons.choosing(rng, draw_scene(rng, "train")),
         lambda: lessons.captioning(draw_scene(rng, "train")),
         lambda: lessons.reckoning(rng),
     ]
     while True:
-        weights = (1, 0, 0, 0, 0, 0) if share() < _NARROW else (2, 6, 6, 2, 1, 1)
+        weights = (2, 3, 6, 4, 2, 1, 1) if wide() else (1, 1, 0, 0, 0, 0, 0)
         yield rng.choices(kinds, weights=weights)[0]()
-
-
-_NARROW = 0.45
 
 
 def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
@@ -122,26 +125,30 @@ class _Mute:
         raise AssertionError(tokens)
 
 
+def newborn(kind: Kind, rows: int, seed: int) -> PreTrainedModel:
+    """A language model with `rows` embeddings and random weights."""
+    torch.manual_seed(seed)
+    config = kind.config(rows)
+    return (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
+
+
 def teach(
-    kind: Kind,
+    model: PreTrainedModel,
     chat: ChatFormat,
-    rows: int,
+    rate: float,
     steps: int,
     seed: int,
     report: Callable[[int, str], None],
+    narrow: float = NARROW,
     size: int = 16,
-    rate: float = 1e-3,
-) -> PreTrainedModel:
-    """A language model with `rows` embeddings after `steps` batches; the same seed gives the same weights."""
-    torch.manual_seed(seed)
-    config = kind.config(rows)
-    model = (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
+) -> None:
+    """Trains for `steps` batches, the first `narrow` share of them on statements; the seed decides the lessons."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, step / 100, (steps - step) / steps / 0.3)
     )
     done = 0.0
-    source = _batches(chat, random.Random(seed), size, lambda: done)
+    source = _batches(chat, random.Random(seed), size, lambda: done >= narrow)
     losses: list[float] = []
     for step in range(steps):
         done = step / steps
@@ -160,13 +167,13 @@ def teach(
         if step % 100 == 99 or step == steps - 1:
             report(step + 1, f"loss {sum(losses) / len(losses):.3f}")
             losses.clear()
-    return model.eval()
+    model.eval()
 
 
-def _supervised(chat: ChatFormat, rng: random.Random, share: Callable[[], float]) -> Iterator[Supervised]:
+def _supervised(chat: ChatFormat, rng: random.Random, wide: Callable[[], bool]) -> Iterator[Supervised]:
     """Endless lessons as ids and labels; one in six is a bare caption after its scene, as in the first stage."""
     bare = replace(chat, template=_BARE)
-    for lesson in curriculum(rng, share):
+    for lesson in curriculum(rng, wide):
         yield chat.supervise(conversation(lesson))
         if rng.random() < 0.2:
             scene = draw_scene(rng, "train")
@@ -180,10 +187,10 @@ _BARE = (
 
 
 def _batches(
-    chat: ChatFormat, rng: random.Random, size: int, share: Callable[[], float]
+    chat: ChatFormat, rng: random.Random, size: int, wide: Callable[[], bool]
 ) -> Iterator[Sequence[Supervised]]:
     """Endless batches of alike length, so that little is padded."""
-    source = _supervised(chat, rng, share)
+    source = _supervised(chat, rng, wide)
     while True:
         pool = sorted((next(source) for _ in range(16 * size)), key=lambda sample: len(sample.ids))
         batches = [pool[start : start + size] for start in range(0, len(pool), size)]

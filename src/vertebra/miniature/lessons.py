@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vertebra.chat import wording
-from vertebra.miniature.scenes import WORDS, Scene
+from vertebra.miniature.scenes import COLORS, WORDS, Scene
 from vertebra.miniature.talk import (
+    KINDS,
     LETTER,
     LETTERS,
     SHORT,
@@ -23,6 +24,7 @@ from vertebra.miniature.talk import (
     color,
     digit,
     exchange,
+    verify,
 )
 from vertebra.miniature.talk import pointing as point_at
 from vertebra.visual.marks import COLOURS
@@ -54,15 +56,24 @@ def choosing(rng: random.Random, scene: Scene) -> Lesson:
     return Lesson(scene, tuple(_lettered(choice(rng, scene)) for _ in range(2)))
 
 
-def listing(rng: random.Random, scene: Scene, number: int = 8, more: int = 6) -> Lesson:
-    """Statements that pair digits and colors in no order, then questions about the same pairs: dense to learn from."""
-    said = []
-    for thing in rng.choices(scene.things, k=number):
-        pair = [WORDS[thing.digit], thing.color]
-        rng.shuffle(pair)
-        said.append(" is ".join(pair))
-    asked = [rng.choice((color, digit))(rng, scene) for _ in range(more)]
+def listing(rng: random.Random, scene: Scene, number: int = 12, more: int = 6) -> Lesson:
+    """Short statements on what is there and which color it has, then questions about it: dense to learn from."""
+    said = [_statement(rng, scene) for _ in range(number)]
+    asked = [rng.choice((color, digit, KINDS["existence"], verify))(rng, scene) for _ in range(more)]
     return Lesson(scene, (Exchange("Tell me about the digits.", ", ".join(said)), *asked))
+
+
+def _statement(rng: random.Random, scene: Scene) -> str:
+    kind, thing = rng.random(), rng.choice(scene.things)
+    pair = [WORDS[thing.digit], thing.color]
+    if kind < 0.5:
+        return " is ".join(rng.sample(pair, 2))
+    if kind < 0.8:
+        there = {each.digit for each in scene.things}
+        number = thing.digit if rng.random() < 0.5 else rng.choice([each for each in range(10) if each not in there])
+        return f"{WORDS[number]} {'yes' if number in there else 'no'}"
+    shown = rng.choice([thing.color, rng.choice(list(COLORS))])
+    return f"{pair[0]} {shown} {'yes' if shown == thing.color else 'no'}"
 
 
 def reckoning(rng: random.Random) -> Lesson:
@@ -70,27 +81,33 @@ def reckoning(rng: random.Random) -> Lesson:
     return Lesson(None, tuple(_lettered(arithmetic(rng)) for _ in range(2)))
 
 
-def pointing(rng: random.Random, scene: Scene, more: int) -> Lesson:
-    """Which of four marked things is meant; then `more` questions about the same marks."""
+def pointing(rng: random.Random, scene: Scene, more: int, statements: int = 0) -> Lesson:
+    """Which of four marked things is meant; then statements and `more` questions about the same marks.
+
+    A statement pairs two of a thing's digit, mark and letter.
+    """
     order = rng.sample(range(4), 4)
     colors = rng.sample(list(COLOURS), 4)
     marks = dict(zip(order, colors, strict=True))
+    told = {thing: (WORDS[scene.things[thing].digit], marks[thing], LETTERS[order.index(thing)]) for thing in marks}
 
-    def asked() -> tuple[str, str]:
+    def asked() -> Exchange:
         question, thing = point_at(rng, scene)
-        return question, LETTERS[order.index(scene.things.index(thing))]
+        return Exchange(question, told[scene.things.index(thing)][2])
 
-    question, answer = asked()
-    exchanges = [Exchange(wording.pointing(question, colors), answer)]
+    first = asked()
+    exchanges = [Exchange(wording.pointing(first.question, colors), first.answer)]
+    if statements:
+        said = (" is ".join(rng.sample(told[rng.randrange(4)], 2)) for _ in range(statements))
+        exchanges.append(Exchange("Tell me about the options.", ", ".join(said)))
     for _ in range(more):
-        thing = rng.randrange(4)
-        region = wording.phrase("rectangle", marks[thing])
+        number, mark, _ = told[rng.randrange(4)]
         kinds = [
             asked(),
-            (f"Which digit is {region}?", WORDS[scene.things[thing].digit]),
-            (f"What color is the rectangle of the {WORDS[scene.things[thing].digit]}?", marks[thing]),
+            Exchange(f"Which digit is {wording.phrase('rectangle', mark)}?", number),
+            Exchange(f"What color is the rectangle of the {number}?", mark),
         ]
-        exchanges.append(Exchange(*rng.choices(kinds, weights=(3, 1, 1))[0]))
+        exchanges.append(rng.choices(kinds, weights=(3, 1, 1))[0])
     return Lesson(scene, tuple(exchanges), marks)
 
 

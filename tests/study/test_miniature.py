@@ -1,0 +1,85 @@
+"""The miniature study, whole, as `make study` runs it, and what its models must have learned."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.study
+
+MODELS = 8
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the miniature has been run."""
+    folder = tmp_path_factory.mktemp("miniature") / "store"
+    ran = _vertebra("run", "miniature", "--store", str(folder))
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert "radar-tiny-vip-llava.png" in ran.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def headlines(store: Path) -> Mapping[str, Mapping[str, float]]:
+    """Benchmark -> model -> headline metric, in percent."""
+    results = json.loads((store / "reports" / "miniature" / "results.json").read_text())
+    found: dict[str, dict[str, float]] = {}
+    for row in results["rows"]:
+        found.setdefault(row["benchmark"], {}).setdefault(f"{row['family']}/{row['backbone']}", row["value"])
+    return found
+
+
+def test_every_model_is_measured_on_every_benchmark(headlines):
+    assert {name: len(values) for name, values in headlines.items()} == dict.fromkeys(
+        ("pope", "scienceqa", "gqa", "v7w"), MODELS
+    )
+
+
+@pytest.mark.parametrize(("benchmark", "bar"), [("pope", 80), ("gqa", 60)])
+def test_every_model_learns_to_see(headlines, benchmark, bar):
+    assert min(headlines[benchmark].values()) >= bar, headlines[benchmark]
+
+
+def test_only_the_models_that_were_shown_visual_prompts_read_them(headlines):
+    shown = {name: value for name, value in headlines["v7w"].items() if "vip" in name}
+    never = {name: value for name, value in headlines["v7w"].items() if "vip" not in name}
+    assert min(shown.values()) >= 70, shown
+    assert max(never.values()) <= 45, never
+
+
+def test_the_radar_plots_are_pictures(store):
+    for family in ("tiny-llava-1.5", "tiny-vip-llava"):
+        with Image.open(store / "reports" / "miniature" / f"radar-{family}.png") as picture:
+            assert min(picture.size) >= 500
+        assert "<svg" in (store / "reports" / "miniature" / f"radar-{family}.svg").read_text()
+
+
+def test_nothing_is_left_to_do_afterwards(store):
+    planned = json.loads(_vertebra("plan", "miniature", "--store", str(store), "--json").stdout)
+    assert (planned["run"], planned["done"]) == (0, 85)
+
+
+def test_a_new_grading_rule_reruns_scoring_alone(store):
+    regraded = (
+        "import dataclasses\n"
+        "from vertebra.benchmarks import pope\n"
+        "pope.BENCHMARK = dataclasses.replace(pope.BENCHMARK, grading=pope.BENCHMARK.grading + 1)\n"
+        "from vertebra.cli import main\nmain()\n"
+    )
+    arguments = ["plan", "miniature", "--store", str(store), "--json"]
+    ran = subprocess.run([sys.executable, "-c", regraded, *arguments], capture_output=True, text=True, check=True)
+    steps = json.loads(ran.stdout)["steps"]
+    missing = {step["label"] for step in steps if step["state"] == "run"}
+    assert missing == {step["label"] for step in steps if step["label"].endswith("pope/score")}
+    assert len(missing) == MODELS
+
+
+def _vertebra(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vertebra", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}, check=False)
