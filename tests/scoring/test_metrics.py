@@ -57,6 +57,6 @@ def test_no_questions_resample_to_nothing():
 
 
 def test_four_hundred_resamples_of_three_hundred_questions_are_quick():
-    start = time.perf_counter()
+    start = time.process_time()
     resample(TALLIES, IMAGES, 400, 0)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3

@@ -69,9 +69,9 @@ def test_prompts_tell_of_images_only_in_files_where_one_does():
 def test_the_interval_holds_the_score_and_is_the_same_each_time():
     samples = [sample("cat", index) for index in range(300)]
     verdicts = [Verdict(found.id, float(index % 4 != 0), "cat") for index, found in enumerate(samples)]
-    start = time.perf_counter()
+    start = time.process_time()
     first = ci95(NAMING, samples, verdicts)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3
     low, high = first["accuracy"]
     assert low < 75 < high
     assert first == ci95(NAMING, samples, verdicts)

@@ -21,7 +21,7 @@ from vertebra.miniature.heritage import inherit
 
 SEED = 7
 TOWER_STEPS = 2000
-LANGUAGE_STEPS = 4000
+LANGUAGE_STEPS = 4500
 HEIR_STEPS = 1000
 
 
@@ -51,8 +51,8 @@ def build_language(folder: Path, name: str, share: float) -> None:
         its_words = AutoTokenizer.from_pretrained(folder / kind.ancestor)
         roles = {tokenizer.bos_token: its_words.bos_token, kind.stop: language.KINDS[kind.ancestor].stop}
         inherit(model, tokenizer, ancestor, its_words, roles)
-    narrow = 0.0 if kind.ancestor else language.NARROW
-    language.teach(model, chat, kind.rate, steps, SEED, _reporter(name, steps), narrow)
+    begin = 0.7 if kind.ancestor else 0.0  # an heir need not learn again what its ancestor did
+    language.teach(model, chat, kind.rate, steps, SEED, _reporter(name, steps), begin)
     _write(model, folder / name)
     tokenizer.save_pretrained(folder / name)
 

@@ -46,7 +46,7 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
     images.mkdir(parents=True)
     pictures = []
     for number in range(scenes):
-        pictures.append(_stored(draw_scene(rng, "train"), f"{number:05}.png", images))
+        pictures.append(_stored(draw_scene(rng, "train", things=(2, 3, 4, 4)), f"{number:05}.png", images))
         progress(number + 1, total)
     for name, records in training_records(rng, pictures).items():
         _write_json(out / "train" / f"{name}.json", records)
@@ -107,22 +107,21 @@ def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | No
 
 
 def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
-    """Which of four, where there are four things; else what one of them is."""
-    things, boxes = picture.scene.things, [list(picture.scene.box(thing)) for thing in picture.scene.things]
-    if len(things) < 4:
-        index = rng.randrange(len(things))
-        box, answer = boxes[index], things[index].name
-        return [{"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": answer}]
+    """Two times which of four, where there are four things; else what one of them is."""
+    scene = picture.scene
+    if len(scene.things) < 4:
+        thing = rng.choice(scene.things)
+        box = list(scene.box(thing))
+        return [{"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": thing.name}]
+    return [{"id": f"v7w-{number}-{turn}", "image": picture.path, **pointing_record(rng, scene)} for turn in range(2)]
+
+
+def pointing_record(rng: random.Random, scene: Scene) -> dict[str, Json]:
+    """Question, boxes and answer of a Visual7W record."""
+    question, thing = pointing(rng, scene)
+    boxes = [list(scene.box(each)) for each in scene.things]
     rng.shuffle(boxes)
-    question, thing = pointing(rng, picture.scene)
-    record: Json = {
-        "id": f"v7w-{number}",
-        "image": picture.path,
-        "question": question,
-        "bboxes": boxes,
-        "answer": list(picture.scene.box(thing)),
-    }
-    return [record]
+    return {"question": question, "bboxes": boxes, "answer": list(scene.box(thing))}
 
 
 def _stored(scene: Scene, name: str, folder: Path) -> Picture:

@@ -6,11 +6,11 @@ A lesson is a picture's worth of talk: one to five exchanges, and which things c
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vertebra.chat import wording
-from vertebra.miniature.scenes import COLORS, WORDS, Scene
+from vertebra.miniature.scenes import WORDS, Scene
 from vertebra.miniature.talk import (
     KINDS,
     LETTER,
@@ -56,24 +56,23 @@ def choosing(rng: random.Random, scene: Scene) -> Lesson:
     return Lesson(scene, tuple(_lettered(choice(rng, scene)) for _ in range(2)))
 
 
-def listing(rng: random.Random, scene: Scene, number: int = 12, more: int = 6) -> Lesson:
-    """Short statements on what is there and which color it has, then questions about it: dense to learn from."""
-    said = [_statement(rng, scene) for _ in range(number)]
-    asked = [rng.choice((color, digit, KINDS["existence"], verify))(rng, scene) for _ in range(more)]
+def pairs(rng: random.Random, scene: Scene) -> Lesson:
+    """Statements that pair digits and colors in no order, then questions about the same pairs: dense to learn from."""
+    said = [" is ".join(rng.sample([WORDS[thing.digit], thing.color], 2)) for thing in rng.choices(scene.things, k=8)]
+    return _stated(scene, said, [rng.choice((color, digit))(rng, scene) for _ in range(6)])
+
+
+def presence(rng: random.Random, scene: Scene) -> Lesson:
+    """Statements on which digits are there, then questions."""
+    there = {thing.digit for thing in scene.things}
+    absent = [number for number in range(10) if number not in there]
+    numbers = [rng.choice(list(there) if rng.random() < 0.5 else absent) for _ in range(12)]
+    said = [f"{WORDS[number]} {'yes' if number in there else 'no'}" for number in numbers]
+    return _stated(scene, said, [rng.choice((KINDS["existence"], verify))(rng, scene) for _ in range(6)])
+
+
+def _stated(scene: Scene, said: Sequence[str], asked: Sequence[Exchange]) -> Lesson:
     return Lesson(scene, (Exchange("Tell me about the digits.", ", ".join(said)), *asked))
-
-
-def _statement(rng: random.Random, scene: Scene) -> str:
-    kind, thing = rng.random(), rng.choice(scene.things)
-    pair = [WORDS[thing.digit], thing.color]
-    if kind < 0.5:
-        return " is ".join(rng.sample(pair, 2))
-    if kind < 0.8:
-        there = {each.digit for each in scene.things}
-        number = thing.digit if rng.random() < 0.5 else rng.choice([each for each in range(10) if each not in there])
-        return f"{WORDS[number]} {'yes' if number in there else 'no'}"
-    shown = rng.choice([thing.color, rng.choice(list(COLORS))])
-    return f"{pair[0]} {shown} {'yes' if shown == thing.color else 'no'}"
 
 
 def reckoning(rng: random.Random) -> Lesson:

@@ -1,0 +1,71 @@
+"""Broken data, met by `vertebra run` deep inside a worker: one paragraph, the contract's exit code, nothing half-done."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vertebra.miniature.data import make_pocket
+from vertebra.store import Store
+
+STUDY = """study: broken
+families: [tiny-llava-1.5]
+backbones: [tiny-vicuna-s]
+benchmarks: [pope]
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_pocket(folder, lambda done, total: None)
+    return folder
+
+
+def test_an_image_that_does_not_decode_is_named_with_its_record(tmp_path: Path, data: Path) -> None:
+    image = data / "train" / "images" / "00007.png"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:60])
+    ran = run(tmp_path, data)
+    image.write_bytes(whole)
+    assert ran.returncode == 4
+    assert "00007.png" in ran.stderr.replace("\n", "")
+    assert "record caption-7" in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr
+    assert not list(Store(tmp_path / "store").finished())
+
+
+def truncated(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def unanswered(text: str) -> str:
+    return json.dumps([{**row, "conversations": row["conversations"][:1]} for row in json.loads(text)])
+
+
+def imageless(text: str) -> str:
+    return json.dumps([{**row, "image": "nowhere.png"} for row in json.loads(text)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [(truncated, "not whole JSON"), (unanswered, "end with an answer"), (imageless, "have no image file")],
+)
+def test_broken_records_are_told_by_file_and_record(tmp_path: Path, data: Path, damage, told: str) -> None:
+    records = data / "train" / "captions.json"
+    whole = records.read_text()
+    records.write_text(damage(whole))
+    ran = run(tmp_path, data)
+    records.write_text(whole)
+    assert ran.returncode == 4
+    assert told in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr
+
+
+def run(folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "broken.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "vertebra", "run", str(folder / "broken.yaml")]
+    options = ["--data", str(data), "--store", str(folder / "store")]
+    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
