@@ -1,4 +1,4 @@
-"""Broken data, met by `vertebra run` deep inside a worker: one paragraph, the contract's exit code, nothing half-done."""
+"""Broken data, met by `vertebra run` deep in a worker: one paragraph, the contract's exit code, nothing half-done."""
 
 import json
 import subprocess
