@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -212,7 +213,8 @@ def _write(path: Path, text: str) -> None:
 def pretend(workshop: Workshop, study: Path) -> Plan:
     """Puts results of all training and answering steps of a study that makes POPE into the store; the study's plan."""
     found, catalog = Catalog.installed().study(str(study))
-    drawn = draw_plan(found, catalog, {"pope": benchmark("pope")}, Fingerprints.of(Store(workshop.store), None))
+    with chdir(workshop.root):  # its weights are given relative to where it is run
+        drawn = draw_plan(found, catalog, {"pope": benchmark("pope")}, Fingerprints.of(Store(workshop.store), None))
     store = Store(workshop.store)
     rows = [{"question_id": number, "text": ("Yes", "No")[number % 2]} for number in range(6)]
     for one in drawn.steps:
