@@ -1,10 +1,10 @@
 """The work bench: all that the code which trains or answers gets to know of a step, and how it reports back.
 
 bench.spec      {"benchmark": "pope", "prompts": 1, "max_new_tokens": 16, ...}
-bench.model     vertebra-store/steps/9f…/out        the trained model it builds on
-bench.data      vertebra-store/steps/07…/out        the data folder
-bench.folder    vertebra-store/work/c4…             survives crashes: checkpoints, half-written answers
-bench.out       vertebra-store/work/c4…/out         the result; becomes visible when the step is finished
+bench.model     STORE/steps/9f…/out       the trained model it builds on
+bench.data      STORE/steps/07…/out       the data folder
+bench.folder    STORE/work/c4…            survives crashes: checkpoints, half-written answers
+bench.out       STORE/work/c4…/out        the result; becomes visible when the step is finished
 """
 
 import time

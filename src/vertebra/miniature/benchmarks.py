@@ -12,7 +12,8 @@ from pathlib import Path
 from vertebra.files import write_atomically
 from vertebra.miniature import talk
 from vertebra.miniature.scenes import Scene, draw_scene, paint
-from vertebra.miniature.talk import SHORT, Choice, Exchange
+from vertebra.miniature.talk import Choice, Exchange
+from vertebra.scoring.benchmark import SHORT_ANSWER
 from vertebra.spec import Json
 
 _COCO = "COCO_val2014_{:012}.jpg"
@@ -48,7 +49,7 @@ def pope(rng: random.Random, folder: Path, scenes: int) -> None:
                     "text": exchange.question,
                 }
                 labels.append({**row, "label": exchange.answer})
-                row |= {"question_id": start * 10_000_000 + len(labels), "text": exchange.question + SHORT}
+                row |= {"question_id": start * 10_000_000 + len(labels), "text": exchange.question + SHORT_ANSWER}
                 asked.append({**row, "category": subset})
         _write_lines(folder / f"coco_pope_{subset}.json", labels)
     _write_lines(folder / "llava_pope_test.jsonl", asked)

@@ -13,9 +13,6 @@ from vertebra.chat import wording
 from vertebra.miniature.scenes import WORDS, Scene
 from vertebra.miniature.talk import (
     KINDS,
-    LETTER,
-    LETTERS,
-    SHORT,
     Choice,
     Exchange,
     arithmetic,
@@ -27,6 +24,7 @@ from vertebra.miniature.talk import (
     verify,
 )
 from vertebra.miniature.talk import pointing as point_at
+from vertebra.scoring.benchmark import OPTION_LETTER, SHORT_ANSWER
 from vertebra.visual.marks import COLOURS
 
 
@@ -48,7 +46,7 @@ def captioning(scene: Scene) -> Lesson:
 def questions(rng: random.Random, scene: Scene, number: int = 5) -> Lesson:
     """Several short questions about one scene; the first says how to answer, as in LLaVA's mixture."""
     first, *others = [exchange(rng, scene) for _ in range(number)]
-    return Lesson(scene, (Exchange(first.question + SHORT, first.answer), *others))
+    return Lesson(scene, (Exchange(first.question + SHORT_ANSWER, first.answer), *others))
 
 
 def choosing(rng: random.Random, scene: Scene) -> Lesson:
@@ -88,7 +86,9 @@ def pointing(rng: random.Random, scene: Scene, more: int, statements: int = 0) -
     order = rng.sample(range(4), 4)
     colors = rng.sample(list(COLOURS), 4)
     marks = dict(zip(order, colors, strict=True))
-    told = {thing: (WORDS[scene.things[thing].digit], marks[thing], LETTERS[order.index(thing)]) for thing in marks}
+    told = {
+        thing: (WORDS[scene.things[thing].digit], marks[thing], wording.LETTERS[order.index(thing)]) for thing in marks
+    }
 
     def asked() -> Exchange:
         question, thing = point_at(rng, scene)
@@ -111,4 +111,4 @@ def pointing(rng: random.Random, scene: Scene, more: int, statements: int = 0) -
 
 
 def _lettered(question: Choice) -> Exchange:
-    return Exchange(question.text + LETTER, LETTERS[question.answer])
+    return Exchange(question.text + OPTION_LETTER, wording.LETTERS[question.answer])

@@ -12,12 +12,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from vertebra.chat.wording import LETTERS
 from vertebra.miniature.scenes import COLORS, WORDS, Scene, Thing
-
-SHORT = "\nAnswer the question using a single word or phrase."
-LETTER = "\nAnswer with the option's letter from the given choices directly."
-PHRASE = " Please provide a short phrase."
-LETTERS = "ABCD"
 
 
 @dataclass(frozen=True, slots=True)
