@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DASH = "–"
-BOLD = "Bold: highest of its family; whether a difference is real is a question for `vertebra compare`."
+BOLD = "Bold: highest of its family; where intervals overlap the order may be chance."
 
 
 def markdown(grid: Grid) -> str:
