@@ -85,7 +85,7 @@ def test_a_benchmark_without_an_axis_is_left_out_and_named(study: Study, cells: 
     lines = texts(
         painted(study, cells(families=["tiny-llava-1.5"]), {name: axes[name] for name in ("pope", "gqa", "v7w")})
     )
-    assert "Not drawn, because chance and ceiling are not known: ScienceQA." in lines
+    assert "Not drawn, because chance and ceiling are not known: ScienceQA-IMG." in lines
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "Dot plot"), (2, "Dot plot"), (3, "Radar chart")])

@@ -15,28 +15,9 @@ from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 from unicodedata import category
 
+from vertebra import benchmarks
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
 from vertebra.spec import Study
-
-TITLES: Mapping[str, str] = {
-    "pope": "POPE",
-    "mme": "MME",
-    "scienceqa": "ScienceQA",
-    "seed_img": "SEED-IMG",
-    "mmbench": "MMBench",
-    "mmbench_cn": "MMBench-CN",
-    "textvqa": "TextVQA",
-    "vqav2": "VQAv2",
-    "vizwiz": "VizWiz",
-    "gqa": "GQA",
-    "llava_wild": "LLaVA-Wild",
-    "mm_vet": "MM-Vet",
-    "v7w": "V7W",
-    "pointqa": "PointQA",
-    "vip_bench_bbox": "ViP-Bench box",
-    "vip_bench_human": "ViP-Bench human",
-}
-"""The benchmarks' names as their papers write them; any other benchmark goes by its own name."""
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -171,8 +152,8 @@ def build_grid(study: Study, cells: Sequence[Cell]) -> Grid:
 
 
 def benchmark_title(name: str) -> str:
-    """A benchmark's name as its paper writes it."""
-    return TITLES.get(name, plain(name))
+    """A benchmark's name as its paper writes it; one that is no longer installed goes by its own name."""
+    return benchmarks.benchmark(name).title if name in benchmarks.names() else plain(name)
 
 
 def metric_title(name: str) -> str:
