@@ -1,10 +1,12 @@
 """The work bench: all that the code which trains or answers gets to know of a step, and how it reports back.
 
 bench.spec      {"benchmark": "pope", "prompts": 1, "max_new_tokens": 16, ...}
-bench.model     STORE/steps/9f…/out       the trained model it builds on
-bench.data      STORE/steps/07…/out       the data folder
-bench.folder    STORE/work/c4…            survives crashes: checkpoints, half-written answers
-bench.out       STORE/work/c4…/out        the result; becomes visible when the step is finished
+bench.model     steps/9f…/out    the trained model it builds on
+bench.data      steps/07…/out    the data folder
+bench.folder    work/c4…         survives crashes: checkpoints, half-written answers
+bench.out       work/c4…/out     the result; becomes visible when the step is finished
+
+All folders are in the store.
 """
 
 import time

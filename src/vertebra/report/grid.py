@@ -11,6 +11,7 @@ seeds where it has several.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 from unicodedata import category
@@ -151,6 +152,7 @@ def build_grid(study: Study, cells: Sequence[Cell]) -> Grid:
     )
 
 
+@cache  # a report asks for it at every number, and looking for plug-ins reads the disk
 def benchmark_title(name: str) -> str:
     """A benchmark's name as its paper writes it; one that is no longer installed goes by its own name."""
     return benchmarks.benchmark(name).title if name in benchmarks.names() else plain(name)

@@ -40,7 +40,6 @@ def read_image(path: Path, where: str = "") -> Image.Image:
             if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                 raise _too_large(path, asked, f"{image.width}×{image.height}")
             image.load()
-            return _rgb(image)
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not a picture in one of {', '.join(FORMATS)}{asked}. Convert it.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -48,6 +47,9 @@ def read_image(path: Path, where: str = "") -> Image.Image:
     except _BROKEN as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{path} cannot be read as a picture{asked}: {reason}. Fetch or save it again.") from error
+    if image.mode in ("I", "F"):
+        raise DataError(f"{path} is 32-bit grey{asked}, and nothing says what is white. Save it with 8 or 16 bits.")
+    return _rgb(image)
 
 
 def square(image: Image.Image, how: Literal["pad", "crop"], side: int, background: RGB = MEAN_COLOUR) -> Image.Image:
@@ -60,10 +62,17 @@ def square(image: Image.Image, how: Literal["pad", "crop"], side: int, backgroun
 
 _BICUBIC = Image.Resampling.BICUBIC
 _BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, MemoryError),
-    *(AttributeError, NotImplementedError, struct.error, zlib.error),
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
 )
-"""What Pillow's decoders raise on broken files."""
+"""What Pillow's decoders raise on broken files; nothing but them runs where it is caught."""
 
 
 def _too_large(path: Path, asked: str, size: str) -> DataError:
@@ -76,8 +85,6 @@ def _rgb(image: Image.Image) -> Image.Image:
         # Pillow clips 16-bit grey at 255 instead of scaling it.
         shades = ((np.arange(65_536, dtype=np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
         return Image.fromarray(shades[np.asarray(image)]).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError("32-bit grey has no defined white, save it with 8 or 16 bits")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
