@@ -3,6 +3,8 @@
 import io
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,15 @@ def shown(events: list[Event]) -> list[str]:
     return stream.getvalue().splitlines()
 
 
+def everything(reader: int) -> str:
+    """What is written to a pseudo-terminal until it is closed; Linux then answers the next read with an error."""
+    chunks = []
+    with os.fdopen(reader, "rb", buffering=0) as terminal, suppress(OSError):
+        while chunk := terminal.read(4096):
+            chunks.append(chunk)
+    return b"".join(chunks).decode()
+
+
 def test_a_log_gets_a_line_for_what_is_finished_and_the_story_of_what_failed() -> None:
     assert shown(EVENTS) == [
         f"failed: {TWO.label}:",
@@ -67,11 +78,12 @@ def test_a_terminal_of_80_columns_shows_the_run_and_each_running_step(monkeypatc
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm-256color")
     reader, writer = os.openpty()
-    with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
-        for event in EVENTS:
-            listen(event)
-    output = os.read(reader, 1 << 20).decode()
-    os.close(reader)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(everything, reader)
+        with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
+            for event in EVENTS:
+                listen(event)
+        output = reading.result()
     assert "\x1b[5m" not in output
     assert "\x1b]0;" not in output
     lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).replace("\r", "\n").split("\n") if line]
