@@ -5,16 +5,16 @@ from vertebra.miniature import language
 from vertebra.miniature.heritage import inherit
 
 
-def kin(name, size=300):
-    kind = language.KINDS[name]
-    words = kind.tokenizer(language.corpus(Catalog.installed().template(kind.template), 0, size), 700)
-    return language.newborn(kind, len(words), seed=0).eval(), words
+def kin(kind, size=300):
+    template = Catalog.installed().template(kind.template)
+    words = kind.tokenizer(language.corpus(template, 0, size), language.phrases(template), 700)
+    return language.newborn(kind, words, seed=0).eval(), words
 
 
-def test_heirs_of_other_architectures_give_their_ancestors_logits():
-    ancestor, its_words = kin("llama-3")
-    for name in ("vicuna-m", "phi-3"):
-        heir, words = kin(name)
+def test_heirs_of_other_architectures_and_depths_give_their_ancestors_logits():
+    ancestor, its_words = kin(language.ANCESTOR)
+    for name in ("vicuna-m", "llama-3", "phi-3"):
+        heir, words = kin(language.KINDS[name])
         stop = language.KINDS[name].stop
         inherit(heir, words, ancestor, its_words, {words.bos_token: its_words.bos_token, stop: "<|eot_id|>"})
         told = " empty redseven bluetwo color"

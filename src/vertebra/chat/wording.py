@@ -18,14 +18,18 @@ def phrase(kind: str, color: str | None, article: bool = True) -> str:
     return " ".join(filter(None, [PREPOSITIONS[kind], "the" if article else None, color, kind]))
 
 
+def option(color: str, article: bool = True) -> str:
+    """A choice of a Visual7W question."""
+    return f"The object {phrase('rectangle', color, article)}"
+
+
 def pointing(question: str, colors: Sequence[str], articles: Sequence[bool] = (True,) * 4) -> str:
     """A Visual7W question: which of four regions, each in a rectangle of a colour of its own.
 
     In the training data a coin decides for each rectangle whether it has a "the".
     """
     options = [
-        f"{letter}. The object {phrase('rectangle', color, article)}"
-        for letter, color, article in zip(LETTERS, colors, articles, strict=True)
+        f"{letter}. {option(color, article)}" for letter, color, article in zip(LETTERS, colors, articles, strict=True)
     ]
     return "\n".join([question, *options, "Answer with the option's letter from the given choices directly."])
 

@@ -8,10 +8,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from vertebra.catalog import Catalog
 from vertebra.chat import ChatFormat
@@ -21,16 +22,25 @@ from vertebra.miniature.heritage import inherit
 
 SEED = 7
 TOWER_STEPS = 2000
-LANGUAGE_STEPS = 4500
-HEIR_STEPS = 1000
+ANCESTOR_STEPS = 2800
+HEIR_STEPS = 700
+
+
+class Speaker(NamedTuple):
+    """A language model, how it is spoken to, and its words."""
+
+    model: PreTrainedModel
+    chat: ChatFormat
+    words: PreTrainedTokenizerFast
 
 
 def build(folder: Path, share: float = 1.0) -> None:
     """Writes the tower and every language model into folders of their names; a `share` below 1 teaches less."""
     torch.set_num_threads(1)  # the order of sums, and so the weights, must not depend on the machine's cores
     build_tower(folder / "tower", round(TOWER_STEPS * share))
+    ancestor = raise_ancestor(round(ANCESTOR_STEPS * share))
     for name in language.KINDS:
-        build_language(folder, name, share)
+        build_language(folder, name, ancestor, round(HEIR_STEPS * share))
 
 
 def build_tower(folder: Path, steps: int) -> None:
@@ -38,23 +48,28 @@ def build_tower(folder: Path, steps: int) -> None:
     _write(tower.teach(steps, SEED, _reporter("tower", steps)), folder)
 
 
-def build_language(folder: Path, name: str, share: float) -> None:
-    """Teaches one language model and writes it with its tokenizer; an heir's ancestor must be in the folder."""
-    kind = language.KINDS[name]
+def raise_ancestor(steps: int) -> Speaker:
+    """The language model that has learned to look things up, from nothing."""
+    speaker = _newborn(language.ANCESTOR)
+    language.teach(speaker.model, speaker.chat, steps, SEED, _reporter("ancestor", steps), begin=0)
+    return speaker
+
+
+def build_language(folder: Path, name: str, ancestor: Speaker, steps: int) -> None:
+    """Teaches an heir of the ancestor and writes it with its tokenizer."""
+    kind, speaker = language.KINDS[name], _newborn(language.KINDS[name])
+    roles = {str(speaker.words.bos_token): str(ancestor.words.bos_token), kind.stop: language.ANCESTOR.stop}
+    inherit(speaker.model, speaker.words, ancestor.model, ancestor.words, roles)
+    language.teach(speaker.model, speaker.chat, steps, SEED, _reporter(name, steps), begin=1)
+    _write(speaker.model, folder / name)
+    speaker.words.save_pretrained(folder / name)
+
+
+def _newborn(kind: language.Kind) -> Speaker:
     template = Catalog.installed().template(kind.template)
-    tokenizer = kind.tokenizer(language.corpus(template, SEED), language.VOCABULARY)
-    chat = ChatFormat(template, tokenizer, image_token=tokenizer.eos_token)  # it has no image token yet, and sees none
-    model = language.newborn(kind, len(tokenizer), SEED)
-    steps = round((HEIR_STEPS if kind.ancestor else LANGUAGE_STEPS) * share)
-    if kind.ancestor:
-        ancestor = AutoModelForCausalLM.from_pretrained(folder / kind.ancestor, dtype=torch.float32)
-        its_words = AutoTokenizer.from_pretrained(folder / kind.ancestor)
-        roles = {tokenizer.bos_token: its_words.bos_token, kind.stop: language.KINDS[kind.ancestor].stop}
-        inherit(model, tokenizer, ancestor, its_words, roles)
-    begin = 0.7 if kind.ancestor else 0.0  # an heir need not learn again what its ancestor did
-    language.teach(model, chat, kind.rate, steps, SEED, _reporter(name, steps), begin)
-    _write(model, folder / name)
-    tokenizer.save_pretrained(folder / name)
+    words = kind.tokenizer(language.corpus(template, SEED), language.phrases(template), language.VOCABULARY)
+    chat = ChatFormat(template, words, image_token=words.eos_token)  # it has no image token yet, and sees none
+    return Speaker(language.newborn(kind, words, SEED), chat, words)
 
 
 def _write(model: PreTrainedModel, folder: Path) -> None:

@@ -6,8 +6,9 @@ A lesson is a picture's worth of talk: one to five exchanges, and which things c
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from vertebra.chat import wording
 from vertebra.miniature.scenes import WORDS, Scene
@@ -18,8 +19,6 @@ from vertebra.miniature.talk import (
     arithmetic,
     caption,
     choice,
-    color,
-    digit,
     exchange,
     verify,
 )
@@ -54,10 +53,55 @@ def choosing(rng: random.Random, scene: Scene) -> Lesson:
     return Lesson(scene, tuple(_lettered(choice(rng, scene)) for _ in range(2)))
 
 
+def options(rng: random.Random, scene: Scene) -> Lesson:
+    """A multiple-choice question, then statements which letter stands before which option."""
+    asked = choice(rng, scene)
+    return Lesson(scene, (_lettered(asked), _listed(rng, zip(asked.options, wording.LETTERS, strict=False))))
+
+
+def matching(rng: random.Random, scene: Scene) -> Lesson:
+    """The scene's digits are the options and its colors the clues, or the other way round; then statements on all."""
+    things = rng.sample(scene.things, len(scene.things))
+    numbers, colors = [WORDS[thing.digit] for thing in things], [thing.color for thing in things]
+    answer = rng.randrange(len(things))
+    by_color = rng.random() < 0.5
+    clues, shown = (colors, numbers) if by_color else (numbers, colors)
+    question = _of_plain(numbers[answer], colors[answer])[by_color].question
+    asked = _lettered(Choice(question, tuple(shown), answer))
+    return Lesson(scene, (asked, _listed(rng, zip(clues, wording.LETTERS, strict=False))))
+
+
+def _listed(rng: random.Random, pairs: Iterable[tuple[str, str]]) -> Exchange:
+    """Sixteen statements: a clue and the letter it leads to, always in this order, so that what follows is certain."""
+    return _stated("options", [" ".join(pair) for pair in rng.choices(list(pairs), k=16)])
+
+
 def pairs(rng: random.Random, scene: Scene) -> Lesson:
-    """Statements that pair digits and colors in no order, then questions about the same pairs: dense to learn from."""
-    said = [" is ".join(rng.sample([WORDS[thing.digit], thing.color], 2)) for thing in rng.choices(scene.things, k=8)]
-    return _stated(scene, said, [rng.choice((color, digit))(rng, scene) for _ in range(6)])
+    """Statements that pair digits and colors in no order, then questions about the same pairs.
+
+    Some of the things carry a rectangle; of these its color is told.
+    """
+    shown = {thing.color for thing in scene.things}
+    marked = [index for index in range(len(scene.things)) if rng.random() < 0.4]
+    marks = dict(zip(marked, rng.sample([name for name in COLOURS if name not in shown], len(marked)), strict=True))
+    told = [(WORDS[thing.digit], marks.get(index, thing.color)) for index, thing in enumerate(scene.things)]
+    said = [" ".join(rng.sample(pair, 2)) for pair in rng.choices(told, k=8)]
+    asked = []
+    for _ in range(6):
+        index = rng.randrange(len(told))
+        asked.append(rng.choice((_of_marked if index in marks else _of_plain)(*told[index])))
+    return Lesson(scene, (_stated("digits", said), *asked), marks)
+
+
+def _of_plain(number: str, color: str) -> tuple[Exchange, Exchange]:
+    return Exchange(f"What color is the {number}?", color), Exchange(f"Which digit is {color}?", number)
+
+
+def _of_marked(number: str, mark: str) -> tuple[Exchange, Exchange]:
+    return (
+        Exchange(f"What color is the rectangle of the {number}?", mark),
+        Exchange(f"Which digit is {wording.phrase('rectangle', mark)}?", number),
+    )
 
 
 def presence(rng: random.Random, scene: Scene) -> Lesson:
@@ -66,11 +110,12 @@ def presence(rng: random.Random, scene: Scene) -> Lesson:
     absent = [number for number in range(10) if number not in there]
     numbers = [rng.choice(list(there) if rng.random() < 0.5 else absent) for _ in range(12)]
     said = [f"{WORDS[number]} {'yes' if number in there else 'no'}" for number in numbers]
-    return _stated(scene, said, [rng.choice((KINDS["existence"], verify))(rng, scene) for _ in range(6)])
+    asked = [rng.choice((KINDS["existence"], verify))(rng, scene) for _ in range(6)]
+    return Lesson(scene, (_stated("digits", said), *asked))
 
 
-def _stated(scene: Scene, said: Sequence[str], asked: Sequence[Exchange]) -> Lesson:
-    return Lesson(scene, (Exchange("Tell me about the digits.", ", ".join(said)), *asked))
+def _stated(topic: str, said: Sequence[str]) -> Exchange:
+    return Exchange(f"Tell me about the {topic}.", ", ".join(said))
 
 
 def reckoning(rng: random.Random) -> Lesson:
@@ -78,35 +123,28 @@ def reckoning(rng: random.Random) -> Lesson:
     return Lesson(None, tuple(_lettered(arithmetic(rng)) for _ in range(2)))
 
 
-def pointing(rng: random.Random, scene: Scene, more: int, statements: int = 0) -> Lesson:
-    """Which of four marked things is meant; then statements and `more` questions about the same marks.
-
-    A statement pairs two of a thing's digit, mark and letter.
+def pointing(rng: random.Random, scene: Scene, more: int = 0, clues: Sequence[Literal["digit", "mark"]] = ()) -> Lesson:
+    """Which of four marked things is meant; then statements which `clues` lead to which letter, if there are any, and
+    `more` questions about the same marks.
     """
     order = rng.sample(range(4), 4)
     colors = rng.sample(list(COLOURS), 4)
     marks = dict(zip(order, colors, strict=True))
-    told = {
-        thing: (WORDS[scene.things[thing].digit], marks[thing], wording.LETTERS[order.index(thing)]) for thing in marks
-    }
+    numbers = [WORDS[scene.things[thing].digit] for thing in order]
 
     def asked() -> Exchange:
         question, thing = point_at(rng, scene)
-        return Exchange(question, told[scene.things.index(thing)][2])
+        return Exchange(question, wording.LETTERS[order.index(scene.things.index(thing))])
 
     first = asked()
     exchanges = [Exchange(wording.pointing(first.question, colors), first.answer)]
-    if statements:
-        said = (" is ".join(rng.sample(told[rng.randrange(4)], 2)) for _ in range(statements))
-        exchanges.append(Exchange("Tell me about the options.", ", ".join(said)))
+    told = {"digit": numbers, "mark": colors}
+    pairs = [pair for clue in clues for pair in zip(told[clue], wording.LETTERS, strict=True)]
+    if pairs:
+        exchanges.append(_listed(rng, pairs))
     for _ in range(more):
-        number, mark, _ = told[rng.randrange(4)]
-        kinds = [
-            asked(),
-            Exchange(f"Which digit is {wording.phrase('rectangle', mark)}?", number),
-            Exchange(f"What color is the rectangle of the {number}?", mark),
-        ]
-        exchanges.append(rng.choices(kinds, weights=(3, 1, 1))[0])
+        index = rng.randrange(4)
+        exchanges.append(rng.choices((asked(), *_of_marked(numbers[index], colors[index])), weights=(3, 1, 1))[0])
     return Lesson(scene, tuple(exchanges), marks)
 
 

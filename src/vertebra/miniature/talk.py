@@ -3,7 +3,7 @@
     caption(scene)            "a red seven, a blue two"
     exchange(rng, scene)      Exchange("What color is the seven?", "red")
     pointing(rng, scene)      "Which object is the seven?" with a rectangle around each of four things
-    in_words(scene, {})       "empty redseven empty empty\nempty ..."
+    in_words(scene, {})       "Scene: empty redseven empty empty empty ..."
 
 The same words teach the tiny language models (a scene told in words) and the vision-language models (a scene seen).
 """
@@ -24,13 +24,22 @@ class Exchange:
     answer: str
 
 
+PHRASES = (
+    "Is there a", "Is there an", " in the image?", "What color is the", "Which digit is", "How many digits are there?",
+    "Which object is the", "Which digit is in the picture?", "Which number is the", "Describe the image.",
+    "Tell me about the digits.", "Tell me about the options.",
+    "What color is the rectangle of the", " within the", "Describe the object", "Please provide a short phrase.",
+)  # fmt: skip
+"""Fixed parts of questions: a tiny tokenizer has one token for each."""
+
+
 def caption(scene: Scene) -> str:
     """All things in reading order."""
     return ", ".join(f"a {thing.name}" for thing in scene.things)
 
 
 def in_words(scene: Scene, marks: Mapping[int, str]) -> str:
-    """The padded 4×4 board row by row, as a language model without eyes gets it: one word a thing.
+    """The padded 4×4 board row by row, as a language model without eyes gets it: one word a cell, as one patch a cell.
 
     A thing's word joins its color and its digit, `redseven`. Things in `marks`, which names the color of the rectangle
     around the thing at an index of `scene.things`, are told by digit and mark instead, `sevenlime`.
@@ -41,7 +50,7 @@ def in_words(scene: Scene, marks: Mapping[int, str]) -> str:
         column, row = scene.place(thing)
         word = WORDS[thing.digit]
         cells[row + down][column + right] = word + marks[index] if index in marks else thing.color + word
-    return "\n".join(" ".join(row) for row in cells)
+    return " ".join(["Scene:", *(word for row in cells for word in row)])
 
 
 def existence(scene: Scene, digit: int) -> Exchange:

@@ -3,9 +3,11 @@
 - `sentencepiece`: Llama-2's kind (Vicuna): blanks as U+2581, unknown bytes as <0x..>; `<unk>` 0, `<s>` 1, `</s>` 2.
 - `phi_3`: the same with the chat tokens of Phi-3-mini behind the pieces.
 - `llama_3`: byte-level with Llama-3's specials behind the merges.
+
+Each has one token for every phrase that is always said the same way, so that a tiny model's prompts stay short.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
@@ -29,24 +31,24 @@ _WORDS = (
 """How Llama-3 cuts text before merging, without its look-ahead for runs of blanks."""
 
 
-def sentencepiece(corpus: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+def sentencepiece(corpus: Iterable[str], phrases: Sequence[str], size: int) -> PreTrainedTokenizerFast:
     """A tokenizer of Llama-2's kind with at most `size` ids."""
-    core = _sentencepiece(corpus, size)
+    core = _sentencepiece(corpus, phrases, size)
     return PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<unk>"
     )
 
 
-def phi_3(corpus: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+def phi_3(corpus: Iterable[str], phrases: Sequence[str], size: int) -> PreTrainedTokenizerFast:
     """A tokenizer of Phi-3's kind with at most `size` ids and the chat tokens behind them."""
-    core = _sentencepiece(corpus, size)
+    core = _sentencepiece(corpus, phrases, size)
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in PHI_3])
     return PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token="<s>", eos_token="<|endoftext|>", unk_token="<unk>", pad_token="<|endoftext|>"
     )
 
 
-def llama_3(corpus: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+def llama_3(corpus: Iterable[str], phrases: Sequence[str], size: int) -> PreTrainedTokenizerFast:
     """A byte-level tokenizer of Llama-3's kind with at most `size` ids and the specials behind them."""
     core = Tokenizer(BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
@@ -58,20 +60,21 @@ def llama_3(corpus: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     core.train_from_iterator(corpus, BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False))
+    core.add_tokens([AddedToken(phrase, normalized=False) for phrase in phrases])
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in LLAMA_3])
     return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<|begin_of_text|>", eos_token="<|eot_id|>")
 
 
-def _sentencepiece(corpus: Iterable[str], size: int) -> Tokenizer:
+def _sentencepiece(corpus: Iterable[str], phrases: Sequence[str], size: int) -> Tokenizer:
     core = Tokenizer(BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     # No merge is learnt across a blank or a punctuation mark; the finished tokenizer does not split, as Llama-2's.
     core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(prepend_scheme="first", split=True), pre_tokenizers.Punctuation()]
+        [pre_tokenizers.Metaspace(prepend_scheme="never", split=True), pre_tokenizers.Punctuation()]
     )
     trainer = BpeTrainer(
         vocab_size=size, special_tokens=["<unk>", "<s>", "</s>", *_BYTES], show_progress=False, initial_alphabet=["▁"]
     )
-    lines = (line for text in corpus for line in text.split("\n"))
+    lines = (line for text in corpus for line in f" {text}".split("\n"))
     core.train_from_iterator(lines, trainer)
     core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
     core.decoder = decoders.Sequence(
@@ -82,4 +85,5 @@ def _sentencepiece(corpus: Iterable[str], size: int) -> Tokenizer:
             decoders.Strip(" ", 1, 0),
         ]
     )
+    core.add_tokens([AddedToken(phrase, normalized=False) for phrase in phrases])
     return core
