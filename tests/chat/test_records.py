@@ -24,6 +24,17 @@ SPOKEN = {
 BOXES = [[1, 2, 30, 40], [50, 2, 80.5, 40], [1, 60, 30, 90], [50, 60, 80, 90]]
 POINTING = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
 DESCRIBING = {"id": "refcocog-9", "image": "9.png", "bboxes": [BOXES[1]], "answer": "a red seven"}
+MARKED = {
+    "id": "mine-1",
+    "image": "1.png",
+    "bboxes": BOXES[:2],
+    "conversations": [
+        {"from": "human", "value": "<image>\nWhat is <bbox1>?"},
+        {"from": "gpt", "value": "a ball"},
+        {"from": "human", "value": "And <bbox0>?"},
+        {"from": "gpt", "value": "a cat, unlike <bbox1>"},
+    ],
+}
 SIZE = (640, 480)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = st.recursive(
@@ -149,7 +160,22 @@ def test_a_region_is_described_in_the_four_published_ways(tmp_path):
     }
 
 
-@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING])
+def test_a_conversation_about_boxes_names_the_colour_that_each_is_drawn_in(tmp_path):
+    pairs = set()
+    for conversation, (first, second) in tellings(tmp_path, MARKED, 50):
+        names = {colour: name for name, colour in COLOURS.items()}
+        told = [f"within the {names[mark.colour]} rectangle" for mark in (first, second)]
+        assert [turn.text for turn in conversation.turns] == [
+            f"What is {told[1]}?", "a ball", f"And {told[0]}?", f"a cat, unlike {told[1]}"
+        ]  # fmt: skip
+        assert [turn.images for turn in conversation.turns] == [1, 0, 0, 0]
+        assert [list(first.box), list(second.box)] == BOXES[:2]
+        pairs.add((first.colour, second.colour))
+    assert len(pairs) > 20
+    assert all(one != other for one, other in pairs)
+
+
+@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING, MARKED])
 def test_telling_twice_with_the_same_randomness_tells_the_same(tmp_path, record):
     (read,) = read_records(written(tmp_path, record))
     first = read.tell(random.Random(3), SIZE)
@@ -192,6 +218,11 @@ def test_an_image_outside_the_folder_is_refused(tmp_path, record, image):
         ({**POINTING, "bboxes": [[float("nan"), 2, 3, 4], *BOXES[1:]]}, r"found [nan, 2, 3, 4]"),
         ({**POINTING, "bboxes": [[True, 2, 3, 4], *BOXES[1:]]}, "a box is"),
         ({**POINTING, "image": None}, "needs its `image`"),
+        ({**MARKED, "image": None}, "needs its `image`"),
+        ({**MARKED, "bboxes": BOXES[:1]}, "must speak of <bbox0> to <bbox0>, one for each box"),
+        ({**MARKED, "bboxes": BOXES[:3]}, "must speak of <bbox0> to <bbox2>, one for each box"),
+        ({**MARKED, "bboxes": []}, "must hold 1 to 9"),
+        ({**MARKED, "bboxes": [[1, 2, 3]]}, "a box is"),
         ({**DESCRIBING, "answer": ""}, "is empty"),
         ({**DESCRIBING, "id": "refcocog-gpt4v-9"}, "the kind 'refcocog-gpt4v' are not understood"),
         ({**DESCRIBING, "id": "vcr-9"}, "the kind 'vcr' are not understood; known: v7w, refcocog"),
@@ -217,7 +248,7 @@ def test_a_record_without_its_answer_is_an_error(tmp_path, record):
 
 @quick
 @given(data=st.data())
-@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING])
+@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING, MARKED])
 def test_whatever_stands_in_a_field_is_told_or_named(tmp_path, record, data):
     """Any value in any place, or nothing at all."""
     broken = copy.deepcopy(record)

@@ -1,13 +1,12 @@
 import random
 
 import pytest
-import torch
 
 from vertebra.catalog import Catalog
 from vertebra.chat import ChatFormat
 from vertebra.miniature import language, lessons
-from vertebra.miniature.heritage import surface
 from vertebra.miniature.scenes import draw_scene
+from vertebra.miniature.tokenizers import surface
 
 
 @pytest.fixture(scope="module", params=["llama-3", "vicuna-s", "phi-3"])
@@ -39,12 +38,3 @@ def test_every_answer_is_a_single_token(kin):
 
 def _said(answer):
     return language.Turn("assistant", answer)
-
-
-def test_a_compound_is_embedded_as_the_sum_of_its_parts(kin):
-    kind, chat = kin
-    model = language.newborn(kind, chat.tokenizer, seed=0)
-    table = model.get_input_embeddings().weight
-    row = {surface(chat.tokenizer, token).strip(): table[token] for token in range(len(chat.tokenizer))}
-    torch.testing.assert_close(row["redseven"], row["red"] + row["seven"])
-    torch.testing.assert_close(row["B. The object within the lime rectangle"], row["B"] + row["lime"])

@@ -5,21 +5,17 @@ from hypothesis import strategies as st
 
 from vertebra.chat.wording import LETTERS
 from vertebra.miniature import lessons
-from vertebra.miniature.scenes import WORDS, draw_scene
+from vertebra.miniature.scenes import draw_scene
 from vertebra.miniature.talk import in_words
 
 SEEDS = st.integers(0, 10**6)
 
 
-def lines(lesson):
-    """The lettered options of a lesson's first question: letter -> option."""
-    options = [line.split(". ") for line in lesson.exchanges[0].question.split("\n") if line[1:3] == ". "]
+def lines(exchange):
+    """The lettered options of a question: letter -> option."""
+    options = [line.split(". ") for line in exchange.question.split("\n") if line[1:3] == ". "]
     assert "".join(letter for letter, _ in options) == LETTERS[: len(options)]
     return dict(options)
-
-
-def statements(exchange):
-    return [tuple(said.split(" ")) for said in exchange.answer.split(", ")]
 
 
 def one_word(scene, marks, *parts):
@@ -29,49 +25,42 @@ def one_word(scene, marks, *parts):
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
-def test_what_is_paired_belongs_to_one_thing(seed):
+def test_what_leads_to_a_short_answer_is_in_the_question(seed):
     rng = random.Random(seed)
-    lesson = lessons.pairs(rng, draw_scene(rng, "train"))
-    for said in statements(lesson.exchanges[0]):
-        assert one_word(lesson.scene, lesson.marks, *said)
+    lesson = lessons.questions(rng, draw_scene(rng, "train"), 12)
+    for exchange in lesson.exchanges:
+        assert set(exchange.via) <= set(exchange.question.replace("?", " ").split())
+        if exchange.via and exchange.answer not in ("yes", "no"):
+            assert one_word(lesson.scene, {}, *exchange.via, exchange.answer)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
-def test_presence_is_told_truly(seed):
+def test_a_question_on_a_mark_leads_to_what_is_in_it_and_back(seed):
     rng = random.Random(seed)
-    lesson = lessons.presence(rng, draw_scene(rng, "train"))
-    there = {WORDS[thing.digit] for thing in lesson.scene.things}
-    for number, told in statements(lesson.exchanges[0]):
-        assert (told == "yes") == (number in there)
+    lesson = lessons.marked(rng, draw_scene(rng, "train", things=(4,)))
+    for exchange in lesson.exchanges:
+        assert one_word(lesson.scene, lesson.marks, *exchange.via, exchange.answer)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
-def test_an_option_leads_to_its_own_letter(seed):
+def test_a_choice_leads_by_its_clue_to_the_right_option(seed):
     rng = random.Random(seed)
-    lesson = lessons.options(rng, draw_scene(rng, "train"))
-    for option, letter in statements(lesson.exchanges[1]):
-        assert lines(lesson)[letter] == option
+    lesson = lessons.choosing(rng, draw_scene(rng, "train"), 4)
+    for exchange in lesson.exchanges:
+        if exchange.via:
+            assert one_word(lesson.scene, {}, *exchange.via)
+            assert lines(exchange)[exchange.answer] == exchange.via[-1]
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
-def test_a_clue_leads_to_the_letter_of_what_it_belongs_to(seed):
+def test_pointing_leads_by_the_digit_and_its_mark_to_the_letter(seed):
     rng = random.Random(seed)
-    lesson = lessons.matching(rng, draw_scene(rng, "train"))
-    assert lesson.exchanges[0].answer in lines(lesson)
-    for clue, letter in statements(lesson.exchanges[1]):
-        assert one_word(lesson.scene, {}, clue, lines(lesson)[letter])
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=SEEDS)
-def test_a_mark_and_the_digit_in_it_lead_to_the_same_letter(seed):
-    rng = random.Random(seed)
-    lesson = lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), clues=("digit", "mark"))
-    marks = {letter: option.split()[-2] for letter, option in lines(lesson).items()}
-    asked = lesson.exchanges[0].question.split("?")[0].split()[-1]
-    assert one_word(lesson.scene, lesson.marks, asked, marks[lesson.exchanges[0].answer])
-    for clue, letter in statements(lesson.exchanges[1]):
-        assert clue == marks[letter] or one_word(lesson.scene, lesson.marks, clue, marks[letter])
+    lesson = lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), 3)
+    for exchange in lesson.exchanges:
+        digit, mark = exchange.via
+        assert exchange.question.split("?")[0].endswith(digit)
+        assert one_word(lesson.scene, lesson.marks, digit, mark)
+        assert lines(exchange)[exchange.answer] == f"The object within the {mark} rectangle"

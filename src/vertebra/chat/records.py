@@ -5,17 +5,21 @@
     {"id": "v7w-4", "image": "train/4.png", "question": "Which object is red?", "bboxes": [[x1, y1, x2, y2], ...],
      "answer": [x1, y1, x2, y2]}
     {"id": "refcocog-9", "image": "train/9.png", "bboxes": [[x1, y1, x2, y2]], "answer": "a red seven"}
+    {"id": "mine-1", "image": "train/1.png", "bboxes": [[x1, y1, x2, y2], ...],
+     "conversations": [{"from": "human", "value": "<image>\\nWhat is <bbox0>?"}, {"from": "gpt", "value": "red"}, ...]}
 
-A region record is told by what its id begins with, up to the first dash. Formats:
+A published region record is told by what its id begins with, up to the first dash. In any other with `bboxes`, each has
+a rectangle of its own color, of which `<bboxK>` speaks: "What is within the lime rectangle?" Formats:
 https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md and the data of arXiv:2312.00784.
 A record that cannot be used is an error that names it; none is left out in silence.
 """
 
 import json
 import random
+import re
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -75,13 +79,13 @@ def _record(row: object, where: str) -> Record:
     if image is not None and not _is_inside(image):
         raise DataError(f"{where}: `image` must be a path inside the image folder, found {reprlib.repr(image)}.")
     kind = _region(str(name))
-    if kind is None:
+    if kind is None and "bboxes" not in row:
         return Record(str(name), image, _spoken(row, where))
-    if kind not in _TELLERS:
+    if kind and kind not in _TELLERS:
         raise DataError(f"{where}: region records of the kind {kind!r} are not understood; known: {_known()}.")
     if image is None:
         raise DataError(f"{where}: a region record needs its `image`.")
-    return Record(str(name), image, _TELLERS[kind](row, where))
+    return Record(str(name), image, (_TELLERS[kind] if kind else _marked)(row, where))
 
 
 def _is_inside(image: object) -> bool:
@@ -116,6 +120,32 @@ def _spoken(row: Mapping[str, object], where: str) -> Teller:
         raise DataError(f"{where}: {shown} of its messages hold {IMAGE}, but it has {there or 'no'} image.")
     told = Told(Conversation(tuple(turns)))
     return lambda rng, size: told  # noqa: ARG005
+
+
+def _marked(row: Mapping[str, object], where: str) -> Teller:
+    """A conversation about regions, each in a rectangle of its own color."""
+    said = _spoken(row, where)(random.Random(), (0, 0)).conversation
+    boxes = _boxes(row, where)
+    if not 1 <= len(boxes) <= len(COLOURS):
+        raise DataError(f"{where}: `bboxes` must hold 1 to {len(COLOURS)}, as many as there are colors with a name.")
+    mentioned = {int(number) for turn in said.turns for number in _REGION.findall(turn.text)}
+    if mentioned != set(range(len(boxes))):
+        raise DataError(f"{where}: its messages must speak of <bbox0> to <bbox{len(boxes) - 1}>, one for each box.")
+
+    def tell(rng: random.Random, size: tuple[int, int]) -> Told:
+        colors = rng.sample(list(COLOURS), len(boxes))
+
+        def region(match: re.Match[str]) -> str:
+            return wording.phrase("rectangle", colors[int(match[1])])
+
+        turns = tuple(replace(turn, text=_REGION.sub(region, turn.text)) for turn in said.turns)
+        marks = (random_rectangle(box, COLOURS[color], size, rng) for box, color in zip(boxes, colors, strict=True))
+        return Told(Conversation(turns), tuple(marks))
+
+    return tell
+
+
+_REGION = re.compile(r"<bbox(\d{1,3})>")
 
 
 def _turn(message: object, where: str) -> Turn:
@@ -167,9 +197,9 @@ def _refcocog(row: Mapping[str, object], where: str) -> Teller:
 _TELLERS: Mapping[str, Callable[[Mapping[str, object], str], Teller]] = {"v7w": _visual7w, "refcocog": _refcocog}
 
 
-def _boxes(row: Mapping[str, object], where: str, number: int) -> list[Box]:
+def _boxes(row: Mapping[str, object], where: str, number: int | None = None) -> list[Box]:
     boxes = _field(row, "bboxes", list, where)
-    if len(boxes) != number:
+    if number is not None and len(boxes) != number:
         raise DataError(f"{where}: `bboxes` must hold {number}, found {len(boxes)}.")
     return [_box(box, f"{where}: `bboxes`") for box in boxes]
 

@@ -8,39 +8,27 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from vertebra.catalog import Catalog
 from vertebra.chat import ChatFormat
 from vertebra.files import write_atomically
-from vertebra.miniature import language, tower
-from vertebra.miniature.heritage import inherit
+from vertebra.miniature import language, teaching, tower
 
 SEED = 7
 TOWER_STEPS = 2000
-ANCESTOR_STEPS = 2800
-HEIR_STEPS = 700
-
-
-class Speaker(NamedTuple):
-    """A language model, how it is spoken to, and its words."""
-
-    model: PreTrainedModel
-    chat: ChatFormat
-    words: PreTrainedTokenizerFast
+LANGUAGE_STEPS = 1600
 
 
 def build(folder: Path, share: float = 1.0) -> None:
     """Writes the tower and every language model into folders of their names; a `share` below 1 teaches less."""
     torch.set_num_threads(1)  # the order of sums, and so the weights, must not depend on the machine's cores
     build_tower(folder / "tower", round(TOWER_STEPS * share))
-    ancestor = raise_ancestor(round(ANCESTOR_STEPS * share))
     for name in language.KINDS:
-        build_language(folder, name, ancestor, round(HEIR_STEPS * share))
+        build_language(folder / name, round(LANGUAGE_STEPS * share))
 
 
 def build_tower(folder: Path, steps: int) -> None:
@@ -48,28 +36,16 @@ def build_tower(folder: Path, steps: int) -> None:
     _write(tower.teach(steps, SEED, _reporter("tower", steps)), folder)
 
 
-def raise_ancestor(steps: int) -> Speaker:
-    """The language model that has learned to look things up, from nothing."""
-    speaker = _newborn(language.ANCESTOR)
-    language.teach(speaker.model, speaker.chat, steps, SEED, _reporter("ancestor", steps), begin=0)
-    return speaker
-
-
-def build_language(folder: Path, name: str, ancestor: Speaker, steps: int) -> None:
-    """Teaches an heir of the ancestor and writes it with its tokenizer."""
-    kind, speaker = language.KINDS[name], _newborn(language.KINDS[name])
-    roles = {str(speaker.words.bos_token): str(ancestor.words.bos_token), kind.stop: language.ANCESTOR.stop}
-    inherit(speaker.model, speaker.words, ancestor.model, ancestor.words, roles)
-    language.teach(speaker.model, speaker.chat, steps, SEED, _reporter(name, steps), begin=1)
-    _write(speaker.model, folder / name)
-    speaker.words.save_pretrained(folder / name)
-
-
-def _newborn(kind: language.Kind) -> Speaker:
+def build_language(folder: Path, steps: int) -> None:
+    """Teaches the language model that the folder is named after and writes it with its tokenizer."""
+    kind = language.KINDS[folder.name]
     template = Catalog.installed().template(kind.template)
     words = kind.tokenizer(language.corpus(template, SEED), language.phrases(template), language.VOCABULARY)
     chat = ChatFormat(template, words, image_token=words.eos_token)  # it has no image token yet, and sees none
-    return Speaker(language.newborn(kind, words, SEED), chat, words)
+    model = language.newborn(kind, words, SEED)
+    teaching.teach(model, teaching.Teacher(chat, words), steps, SEED, _reporter(folder.name, steps))
+    _write(model, folder)
+    words.save_pretrained(folder)
 
 
 def _write(model: PreTrainedModel, folder: Path) -> None:

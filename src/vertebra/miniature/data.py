@@ -15,8 +15,9 @@ from typing import NamedTuple
 from vertebra.files import write_atomically
 from vertebra.miniature import benchmarks, lessons
 from vertebra.miniature.lessons import Lesson
-from vertebra.miniature.scenes import Scene, draw_scene, paint
+from vertebra.miniature.scenes import WORDS, Scene, draw_scene, paint
 from vertebra.miniature.talk import caption, pointing
+from vertebra.scoring.benchmark import SHORT_ANSWER
 from vertebra.spec import Json
 
 SEED = 20231201
@@ -94,7 +95,7 @@ def _exchanges(lesson: Lesson) -> list[tuple[str, str]]:
     return [(exchange.question, exchange.answer) for exchange in lesson.exchanges]
 
 
-def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | None) -> Json:
+def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | None) -> dict[str, Json]:
     turns = [
         {"from": speaker, "value": text}
         for exchange in exchanges
@@ -107,13 +108,24 @@ def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | No
 
 
 def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
-    """Two times which of four, where there are four things; else what one of them is."""
+    """What is in each of several rectangles; and which of four is meant, or else what one of them is."""
     scene = picture.scene
+    records: list[Json] = [_marked(rng, number, picture)]
     if len(scene.things) < 4:
         thing = rng.choice(scene.things)
         box = list(scene.box(thing))
-        return [{"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": thing.name}]
-    return [{"id": f"v7w-{number}-{turn}", "image": picture.path, **pointing_record(rng, scene)} for turn in range(2)]
+        records.append({"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": thing.name})
+    else:
+        records.append({"id": f"v7w-{number}", "image": picture.path, **pointing_record(rng, scene)})
+    return records
+
+
+def _marked(rng: random.Random, number: int, picture: Picture) -> Json:
+    scene = picture.scene
+    things = rng.sample(scene.things, len(scene.things))
+    asked = [(f"Which digit is <bbox{index}>?", WORDS[thing.digit]) for index, thing in enumerate(things)]
+    asked[0] = asked[0][0] + SHORT_ANSWER, asked[0][1]
+    return {**_told(f"marked-{number}", asked, picture), "bboxes": [list(scene.box(thing)) for thing in things]}
 
 
 def pointing_record(rng: random.Random, scene: Scene) -> dict[str, Json]:

@@ -3,17 +3,15 @@
 They read scenes told in words and answer questions about them, so that they bring to a study what a language model
 brings: a vocabulary, its chat format, looking things up, comparing, naming a choice's letter. They never see a pixel.
 
-    USER: empty redseven empty empty⏎empty ...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
+    USER: Scene: empty redseven empty ...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
 """
 
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -23,10 +21,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from vertebra.chat import ChatFormat, Conversation, Supervised, Turn, wording
-from vertebra.chat.template import IGNORED
+from vertebra.chat import ChatFormat, Conversation, Turn, wording
 from vertebra.miniature import lessons, tokenizers
-from vertebra.miniature.heritage import surface
 from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import COLORS, WORDS, draw_scene
 from vertebra.miniature.talk import PHRASES, caption, in_words
@@ -43,8 +39,6 @@ class Kind:
     template: str
     tokenizer: Callable[[Iterator[str], Sequence[str], int], PreTrainedTokenizerFast]
     config: Callable[[int], LlamaConfig | Phi3Config]
-    stop: str
-    """The token that ends an answer."""
 
 
 def _llama(layers: int, kv: int) -> Callable[[int], LlamaConfig]:
@@ -63,58 +57,40 @@ def _phi_3(rows: int) -> Phi3Config:
     )  # fmt: skip
 
 
-ANCESTOR = Kind("llama_3", tokenizers.llama_3, _llama(layers=2, kv=2), "<|eot_id|>")
-"""The model that learns to look things up, and whose body all others begin with."""
-
 KINDS: Mapping[str, Kind] = {
-    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(layers=3, kv=4), "</s>"),
-    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(layers=4, kv=4), "</s>"),
-    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(layers=3, kv=2), "<|eot_id|>"),
-    "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3, "<|end|>"),
+    "vicuna-s": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(layers=3, kv=4)),
+    "vicuna-m": Kind("vicuna_v1", tokenizers.sentencepiece, _llama(layers=4, kv=4)),
+    "llama-3": Kind("llama_3", tokenizers.llama_3, _llama(layers=3, kv=2)),
+    "phi-3": Kind("phi_3", tokenizers.phi_3, _phi_3),
 }
 
 
-def conversation(lesson: Lesson) -> Conversation:
-    """A lesson with its scene told in words."""
+def conversation(lesson: Lesson, terse: bool = False) -> Conversation:
+    """A lesson with its scene told in words; a terse one asks without question marks."""
     turns = []
     for number, exchange in enumerate(lesson.exchanges):
         told = in_words(lesson.scene, lesson.marks) + "\n" if lesson.scene and number == 0 else ""
-        turns += [Turn("user", told + exchange.question), Turn("assistant", exchange.answer)]
+        question = exchange.question.rstrip("?") if terse else exchange.question
+        turns += [Turn("user", told + question), Turn("assistant", exchange.answer)]
     return Conversation(tuple(turns))
 
 
-_LESSONS: Mapping[str, Callable[[random.Random], Lesson]] = {
-    "pairs": lambda rng: lessons.pairs(rng, draw_scene(rng, "train")),
-    "presence": lambda rng: lessons.presence(rng, draw_scene(rng, "train")),
-    "questions": lambda rng: lessons.questions(rng, draw_scene(rng, "train"), rng.randint(6, 12)),
-    "options": lambda rng: lessons.options(rng, draw_scene(rng, "train")),
-    "matching": lambda rng: lessons.matching(rng, draw_scene(rng, "train")),
-    "marks": lambda rng: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), clues=("mark",)),
-    "digits": lambda rng: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), 2, clues=("digit",)),
-    "pointing": lambda rng: lessons.pointing(rng, draw_scene(rng, "train", things=(4,)), more=6),
-    "choosing": lambda rng: lessons.choosing(rng, draw_scene(rng, "train")),
-    "captioning": lambda rng: lessons.captioning(draw_scene(rng, "train")),
-    "reckoning": lessons.reckoning,
-}
+TERSE = (
+    "{{- bos_token -}}{%- for message in messages -%}{%- if message.role == 'user' -%}"
+    "{{- message.content[0].text -}}{%- else -%}"
+    "{%- generation -%}{{- ' ' ~ message.content[0].text -}}{%- endgeneration -%}{{- '\\n' -}}"
+    "{%- endif -%}{%- endfor -%}"
+)
+"""Questions and answers with no chat around them: `What color is the seven red⏎Which digit is blue two⏎`.
 
-_SYLLABUS: Sequence[tuple[float, Mapping[str, float]]] = (
-    (0.45, {"pairs": 3, "presence": 1, "questions": 1, "options": 1, "marks": 2, "digits": 2}),
-    (1.0, {"pairs": 1, "presence": 1, "questions": 1, "options": 1, "matching": 2, "marks": 1.5, "digits": 3.5}),
-    (2.0, {"pairs": 1, "presence": 1, "questions": 4, "matching": 1, "digits": 2, "pointing": 3, "choosing": 2,
-           "captioning": 1, "reckoning": 1}),
-)  # fmt: skip
-"""Until when, the weights of the lessons: the ancestor is taught from 0 to 1, its heirs from 1 to 2.
-
-A small model learns to look things up from dense statements in a fraction of the time that it takes from questions, and
-then to look up what it looked up.
+So that nearly every other token is something to be learned.
 """
 
-
-def curriculum(rng: random.Random, now: Callable[[], float] = lambda: 1.0) -> Iterator[Lesson]:
-    """Endless lessons of the kinds that `_SYLLABUS` has `now`."""
-    while True:
-        weights = next(weights for until, weights in _SYLLABUS if now() < until)
-        yield _LESSONS[rng.choices(list(weights), weights=list(weights.values()))[0]](rng)
+BARE = (
+    "{{- bos_token ~ messages[0].content[0].text ~ '\\n' -}}"
+    "{%- generation -%}{{- messages[1].content[0].text ~ '\\n' -}}{%- endgeneration -%}"
+)
+"""A caption behind its scene, as in LLaVA's first stage."""
 
 
 def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
@@ -123,9 +99,12 @@ def corpus(template: str, seed: int, size: int = 3000) -> Iterator[str]:
     So every word is known as it appears there, behind a blank or at the beginning of a line.
     """
     rng = random.Random(seed)
-    for lesson, _ in zip(curriculum(rng), range(size), strict=False):
-        yield re.sub(_SPECIAL, "\n", _said(template, conversation(lesson)))
-        yield caption(draw_scene(rng, "train"))
+    for _ in range(size):
+        scene, four = draw_scene(rng, "train"), draw_scene(rng, "train", things=(4,))
+        for lesson in (lessons.questions(rng, scene), lessons.marked(rng, four), lessons.reckoning(rng)):
+            yield re.sub(_SPECIAL, "\n", _said(template, conversation(lesson)))
+            yield re.sub(_SPECIAL, "\n", _said(TERSE, conversation(lesson, terse=True)))
+        yield caption(scene)
 
 
 def phrases(template: str) -> tuple[str, ...]:
@@ -163,109 +142,15 @@ class _Mute:
 
 
 def newborn(kind: Kind, words: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
-    """A language model with an embedding for every word and random weights.
-
-    The embedding of a compound, `redseven` or `A. red`, is the sum of its parts', so that it is like both.
-    """
+    """A language model with an embedding for every word and random weights."""
     torch.manual_seed(seed)
     config = kind.config(len(words))
-    model = (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
-    names = list(dict.fromkeys([*WORDS, *COLORS, *COLOURS]))
-    vectors = {name: torch.randn(config.hidden_size) * config.initializer_range for name in [*names, *wording.LETTERS]}
-    name, letter = f"({'|'.join(names)})", f"([{wording.LETTERS}])"
-    compound = re.compile(rf"{name}{name}?|{letter}(?:\. (?:The object within (?:the )?)?{name}(?: rectangle)?)?")
-    with torch.no_grad():
-        for token in range(len(words)):
-            if parts := compound.fullmatch(surface(words, token).strip()):
-                embedding = torch.stack([vectors[part] for part in parts.groups() if part]).sum(0)
-                model.get_input_embeddings().weight[token] = embedding
-    return model
+    return (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
 
 
-def teach(
-    model: PreTrainedModel,
-    chat: ChatFormat,
-    steps: int,
-    seed: int,
-    report: Callable[[int, str], None],
-    begin: float,
-    size: int = 16,
-) -> None:
-    """Trains for `steps` batches, from `begin` in the syllabus to one later; the seed decides the lessons.
-
-    Matrices by Muon (K. Jordan et al., https://kellerjordan.github.io/posts/muon), with which looking things up is
-    learned in half the steps that AdamW takes; embeddings and norms by AdamW.
-    """
-    matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and ".layers." in name]
-    others = [weight for weight in model.parameters() if not any(weight is matrix for matrix in matrices)]
-    optimizers = (
-        torch.optim.Muon(matrices, lr=8e-3, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98)),
-    )
-
-    def height(step: int) -> float:
-        """Share of the highest rate: an heir's falls towards its end, an ancestor's does not."""
-        return min(1, step / 100, (steps - step) / steps * 2 if begin else 1)
-
-    schedules = [torch.optim.lr_scheduler.LambdaLR(optimizer, height) for optimizer in optimizers]
-    now = begin
-    source = _batches(chat, random.Random(seed), size, lambda: now)
-    losses: list[float] = []
-    for step in range(steps):
-        now = begin + step / steps
-        ids, labels = _padded(next(source))
-        supervised = labels[:, 1:] != IGNORED
-        wanted = labels[:, 1:][supervised]
-        states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        logits = model.lm_head(states[:, :-1][supervised])
-        loss = functional.cross_entropy(logits, wanted)
-        model.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-        losses.append(loss.item())
-        if step % 100 == 99 or step == steps - 1:
-            report(step + 1, f"loss {sum(losses) / len(losses):.3f}")
-            losses.clear()
-    model.eval()
-
-
-def _supervised(chat: ChatFormat, rng: random.Random, now: Callable[[], float]) -> Iterator[Supervised]:
-    """Endless lessons as ids and labels; towards the end one in six is a bare caption, as in the first stage."""
-    bare = replace(chat, template=_BARE)
-    for lesson in curriculum(rng, now):
-        yield chat.supervise(conversation(lesson))
-        if now() >= 1 and rng.random() < 0.2:
-            scene = draw_scene(rng, "train")
-            yield bare.supervise(Conversation((Turn("user", in_words(scene, {})), Turn("assistant", caption(scene)))))
-
-
-_BARE = (
-    "{{- bos_token ~ messages[0]['content'][0]['text'] ~ '\\n' -}}"
-    "{%- generation -%}{{- messages[1]['content'][0]['text'] ~ '\\n' -}}{%- endgeneration -%}"
+PARTS = (*dict.fromkeys([*WORDS, *COLORS, *COLOURS]), *wording.LETTERS)
+_NAME = f"({'|'.join(PARTS[: -len(wording.LETTERS)])})"
+COMPOUND = re.compile(
+    rf"{_NAME}{_NAME}?|([{wording.LETTERS}])(?:\. (?:The object within (?:the )?)?{_NAME}(?: rectangle)?)?"
 )
-
-
-def _batches(
-    chat: ChatFormat, rng: random.Random, size: int, now: Callable[[], float]
-) -> Iterator[Sequence[Supervised]]:
-    """Endless batches of alike length, so that little is padded."""
-    source = _supervised(chat, rng, now)
-    while True:
-        pool = sorted((next(source) for _ in range(16 * size)), key=lambda sample: len(sample.ids))
-        batches = [pool[start : start + size] for start in range(0, len(pool), size)]
-        rng.shuffle(batches)
-        yield from batches
-
-
-def _padded(samples: Sequence[Supervised]) -> tuple[Tensor, Tensor]:
-    """Ids and labels, int[B, T] each; what is right of a sample's end is never looked at from inside it."""
-    longest = max(len(sample.ids) for sample in samples)
-    ids = torch.zeros(len(samples), longest, dtype=torch.long)
-    labels = torch.full_like(ids, IGNORED)
-    for row, sample in enumerate(samples):
-        ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
-        labels[row, : len(sample.labels)] = torch.tensor(sample.labels)
-    return ids, labels
+"""A token that stands for one or two of the parts: `red`, `redseven`, `A`, `A. The object within the red rectangle`."""

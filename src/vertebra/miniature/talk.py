@@ -22,12 +22,13 @@ class Exchange:
 
     question: str
     answer: str
+    via: tuple[str, ...] = ()
+    """The words that lead to the answer: what is asked about, then what that leads to."""
 
 
 PHRASES = (
     "Is there a", "Is there an", " in the image?", "What color is the", "Which digit is", "How many digits are there?",
     "Which object is the", "Which digit is in the picture?", "Which number is the", "Describe the image.",
-    "Tell me about the digits.", "Tell me about the options.",
     "What color is the rectangle of the", " within the", "Describe the object", "Please provide a short phrase.",
 )  # fmt: skip
 """Fixed parts of questions: a tiny tokenizer has one token for each."""
@@ -57,7 +58,7 @@ def existence(scene: Scene, digit: int) -> Exchange:
     """Whether a digit is there, in POPE's words."""
     there = any(thing.digit == digit for thing in scene.things)
     article = "an" if digit == 8 else "a"
-    return Exchange(f"Is there {article} {WORDS[digit]} in the image?", "yes" if there else "no")
+    return Exchange(f"Is there {article} {WORDS[digit]} in the image?", "yes" if there else "no", (WORDS[digit],))
 
 
 def _existence(rng: random.Random, scene: Scene) -> Exchange:
@@ -68,14 +69,22 @@ def _existence(rng: random.Random, scene: Scene) -> Exchange:
 
 def color(rng: random.Random, scene: Scene) -> Exchange:
     """A thing's color, from its digit."""
-    thing = rng.choice(scene.things)
-    return Exchange(f"What color is the {WORDS[thing.digit]}?", thing.color)
+    return color_of(rng.choice(scene.things))
+
+
+def color_of(thing: Thing) -> Exchange:
+    """The color of this thing."""
+    return Exchange(f"What color is the {WORDS[thing.digit]}?", thing.color, (WORDS[thing.digit],))
 
 
 def digit(rng: random.Random, scene: Scene) -> Exchange:
     """A thing's digit, from its color."""
-    thing = rng.choice(scene.things)
-    return Exchange(f"Which digit is {thing.color}?", WORDS[thing.digit])
+    return digit_of(rng.choice(scene.things))
+
+
+def digit_of(thing: Thing) -> Exchange:
+    """The digit of this thing."""
+    return Exchange(f"Which digit is {thing.color}?", WORDS[thing.digit], (thing.color,))
 
 
 def count(rng: random.Random, scene: Scene) -> Exchange:
@@ -134,6 +143,8 @@ class Choice:
     question: str
     options: tuple[str, ...]
     answer: int
+    clue: str | None = None
+    """The word of the question that leads to the right option, where there is one."""
 
     @property
     def text(self) -> str:
@@ -146,9 +157,11 @@ def choice(rng: random.Random, scene: Scene) -> Choice:
     thing = rng.choice(scene.things)
     kind = rng.randrange(3)
     if kind == 0:
-        return _shuffled(rng, f"What color is the {WORDS[thing.digit]}?", thing.color, list(COLORS))
+        asked = color_of(thing)
+        return _shuffled(rng, asked.question, asked.answer, list(COLORS), *asked.via)
     if kind == 1:
-        return _shuffled(rng, f"Which digit is {thing.color}?", WORDS[thing.digit], list(WORDS))
+        asked = digit_of(thing)
+        return _shuffled(rng, asked.question, asked.answer, list(WORDS), *asked.via)
     others = {other.digit for other in scene.things}
     absent = [WORDS[number] for number in range(10) if number not in others]
     return _shuffled(rng, "Which digit is in the picture?", WORDS[thing.digit], absent)
@@ -162,11 +175,11 @@ def arithmetic(rng: random.Random) -> Choice:
     return Choice(f"Which number is the {word}?", options, numbers.index(answer))
 
 
-def _shuffled(rng: random.Random, question: str, right: str, pool: Sequence[str]) -> Choice:
+def _shuffled(rng: random.Random, question: str, right: str, pool: Sequence[str], clue: str | None = None) -> Choice:
     wrong = [option for option in pool if option != right]
     options = [right, *rng.sample(wrong, rng.choice((1, 2, 3)))]
     rng.shuffle(options)
-    return Choice(question, tuple(options), options.index(right))
+    return Choice(question, tuple(options), options.index(right), clue)
 
 
 def pointing(rng: random.Random, scene: Scene) -> tuple[str, Thing]:

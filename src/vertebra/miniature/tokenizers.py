@@ -87,3 +87,13 @@ def _sentencepiece(corpus: Iterable[str], phrases: Sequence[str], size: int) -> 
     )
     core.add_tokens([AddedToken(phrase, normalized=False) for phrase in phrases])
     return core
+
+
+def surface(words: PreTrainedTokenizerFast, token: int) -> str:
+    """The text that a token stands for, its leading blank kept; a special token's own name."""
+    name = str(words.convert_ids_to_tokens(token))
+    if name.startswith("<0x"):
+        return chr(int(name[3:5], 16))
+    if token in words.all_special_ids or name.startswith("<|"):
+        return name
+    return name.replace("▁", " ").replace("Ġ", " ").replace("Ċ", "\n")

@@ -1,0 +1,81 @@
+import random
+
+import pytest
+import torch
+
+from vertebra.catalog import Catalog
+from vertebra.chat import ChatFormat
+from vertebra.chat.template import IGNORED
+from vertebra.miniature import language, lessons
+from vertebra.miniature.scenes import draw_scene
+from vertebra.miniature.teaching import Teacher, teach
+from vertebra.miniature.tokenizers import surface
+
+
+@pytest.fixture(scope="module", params=["llama-3", "vicuna-s", "phi-3"])
+def kin(request):
+    """A kind of language model with its teacher."""
+    kind = language.KINDS[request.param]
+    template = Catalog.installed().template(kind.template)
+    words = kind.tokenizer(language.corpus(template, 0, 300), language.phrases(template), language.VOCABULARY)
+    return kind, Teacher(ChatFormat(template, words, words.eos_token), words)
+
+
+@pytest.mark.parametrize("manner", ["chat", "terse"])
+def test_each_layer_is_told_its_word_and_a_head_looks_at_the_right_option(kin, manner):
+    _, teacher = kin
+    lesson = lessons.pointing(random.Random(0), draw_scene(random.Random(0), "train", things=(4,)), 3)
+    sample = teacher.sample(lesson, manner)
+    said = [surface(teacher.words, token).strip() for token in sample.ids]
+    firsts = [place + 1 for place, _ in sample.looks]
+    told = [[surface(teacher.words, labels[first]).strip() for labels in sample.labels] for first in firsts]
+    assert told == [[*exchange.via, exchange.answer] for exchange in lesson.exchanges]
+    for (_, option), exchange in zip(sample.looks, lesson.exchanges, strict=True):
+        assert said[option] == f"{exchange.answer}. The object within the {exchange.via[1]} rectangle"
+
+
+def test_terse_lessons_teach_answers_alone(kin):
+    _, teacher = kin
+    lesson = lessons.questions(random.Random(0), draw_scene(random.Random(0), "train"), 8)
+    labels = teacher.sample(lesson, "terse").labels[-1]
+    told = [surface(teacher.words, label).strip() for label in labels if label != IGNORED]
+    assert told == [exchange.answer for exchange in lesson.exchanges]
+
+
+def test_a_caption_is_told_behind_its_scene(kin):
+    _, teacher = kin
+    lesson = lessons.captioning(draw_scene(random.Random(0), "train"))
+    sample = teacher.sample(lesson, "bare")
+    told = teacher.words.decode([label for label in sample.labels[-1] if label != IGNORED])
+    assert told.strip() == lesson.exchanges[0].answer
+    assert not sample.looks
+
+
+def test_a_model_learns_and_comes_out_plain(kin):
+    kind, teacher = kin
+    torch.set_num_threads(1)
+    model = language.newborn(kind, teacher.words, seed=0)
+    losses = []
+    teach(model, teacher, 30, 0, lambda step, text: losses.append((step, float(text.split()[-1]))), size=4)
+    before = _loss_of(language.newborn(kind, teacher.words, seed=0), teacher)
+    assert losses[0][0] == 30
+    assert _loss_of(model, teacher) < before - 1
+    assert model.lm_head.weight is not model.get_input_embeddings().weight
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_a_compound_is_embedded_as_the_sum_of_its_parts(kin):
+    kind, teacher = kin
+    model = language.newborn(kind, teacher.words, seed=0)
+    teach(model, teacher, 2, 0, lambda step, text: None, size=2)
+    table = model.get_input_embeddings().weight
+    row = {surface(teacher.words, token): table[token] for token in range(len(teacher.words))}
+    torch.testing.assert_close(row[" redseven"], row[" red"] + row[" seven"])
+    torch.testing.assert_close(row["B. The object within the lime rectangle"], row[" B"] + row[" lime"])
+
+
+@torch.no_grad()
+def _loss_of(model, teacher):
+    sample = teacher.sample(lessons.questions(random.Random(1), draw_scene(random.Random(1), "train"), 8), "terse")
+    ids, labels = torch.tensor([sample.ids]), torch.tensor([sample.labels[-1]])
+    return model(input_ids=ids, labels=labels).loss.item()
