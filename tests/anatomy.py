@@ -42,7 +42,7 @@ def parts() -> Path:
     CLIPVisionModel(tower.config()).save_pretrained(folder / "tower")
     for name, backbone in BACKBONES.items():
         kind = language.KINDS[name]
-        tokenizer = kind.tokenizer(language.corpus(Catalog.installed().template(backbone.chat), 0, size=200), 500)
+        tokenizer = kind.tokenizer(language.corpus(Catalog.installed().template(backbone.chat), 0, size=60), (), 500)
         config = kind.config(len(tokenizer))
         model = (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
         model.save_pretrained(folder / name)

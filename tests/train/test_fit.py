@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_records(training, tmp_pat
     laid = training("llava", "vicuna-s")
     whole = assembled("llava", "vicuna-s")
     with torch.no_grad():
-        whole.network.lm_head.weight[7, 3] = math.inf
+        whole.network.lm_head.weight[7, 3] = math.nan
     save(whole, tmp_path)
     bench = laid.bench("run", model=tmp_path)
     with pytest.raises(VertebraError, match=r"The loss is nan on the batch of the records .*\. Stopped") as caught:
