@@ -3,22 +3,11 @@ import random
 import pytest
 import torch
 
-from vertebra.catalog import Catalog
-from vertebra.chat import ChatFormat
 from vertebra.chat.template import IGNORED
 from vertebra.miniature import language, lessons
 from vertebra.miniature.scenes import draw_scene
-from vertebra.miniature.teaching import Teacher, teach
+from vertebra.miniature.teaching import teach
 from vertebra.miniature.tokenizers import surface
-
-
-@pytest.fixture(scope="module", params=["llama-3", "vicuna-s", "phi-3"])
-def kin(request):
-    """A kind of language model with its teacher."""
-    kind = language.KINDS[request.param]
-    template = Catalog.installed().template(kind.template)
-    words = kind.tokenizer(language.corpus(template, 0, 300), language.phrases(template), language.VOCABULARY)
-    return kind, Teacher(ChatFormat(template, words, words.eos_token), words)
 
 
 @pytest.mark.parametrize("manner", ["chat", "terse"])

@@ -9,7 +9,7 @@
      "conversations": [{"from": "human", "value": "<image>\\nWhat is <bbox0>?"}, {"from": "gpt", "value": "red"}, ...]}
 
 A published region record is told by what its id begins with, up to the first dash. In any other with `bboxes`, each has
-a rectangle of its own color, of which `<bboxK>` speaks: "What is within the lime rectangle?" Formats:
+a rectangle of its own colour, of which `<bboxK>` speaks: "What is within the lime rectangle?" Formats:
 https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md and the data of arXiv:2312.00784.
 A record that cannot be used is an error that names it; none is left out in silence.
 """
@@ -123,11 +123,11 @@ def _spoken(row: Mapping[str, object], where: str) -> Teller:
 
 
 def _marked(row: Mapping[str, object], where: str) -> Teller:
-    """A conversation about regions, each in a rectangle of its own color."""
+    """A conversation about regions, each in a rectangle of its own colour."""
     said = _spoken(row, where)(random.Random(), (0, 0)).conversation
     boxes = _boxes(row, where)
     if not 1 <= len(boxes) <= len(COLOURS):
-        raise DataError(f"{where}: `bboxes` must hold 1 to {len(COLOURS)}, as many as there are colors with a name.")
+        raise DataError(f"{where}: `bboxes` must hold 1 to {len(COLOURS)}, as many as there are colours with a name.")
     mentioned = {int(number) for turn in said.turns for number in _REGION.findall(turn.text)}
     if mentioned != set(range(len(boxes))):
         raise DataError(f"{where}: its messages must speak of <bbox0> to <bbox{len(boxes) - 1}>, one for each box.")

@@ -148,8 +148,9 @@ def newborn(kind: Kind, words: PreTrainedTokenizerFast, seed: int) -> PreTrained
     return (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
 
 
-PARTS = (*dict.fromkeys([*WORDS, *COLORS, *COLOURS]), *wording.LETTERS)
-_NAME = f"({'|'.join(PARTS[: -len(wording.LETTERS)])})"
+_NAMES = tuple(dict.fromkeys([*WORDS, *COLORS, *COLOURS]))
+_NAME = f"({'|'.join(_NAMES)})"
+PARTS = (*_NAMES, *wording.LETTERS)
 COMPOUND = re.compile(
     rf"{_NAME}{_NAME}?|([{wording.LETTERS}])(?:\. (?:The object within (?:the )?)?{_NAME}(?: rectangle)?)?"
 )
