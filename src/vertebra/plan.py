@@ -19,7 +19,7 @@ from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "train", "predict", "score"]
 
-VERSIONS: Mapping[Kind, int] = {"make": 1, "train": 1, "predict": 1, "score": 1}
+VERSIONS: Mapping[Kind, int] = {"make": 2, "train": 1, "predict": 1, "score": 1}
 """Raised when the code of a kind of step changes what comes out of it."""
 
 

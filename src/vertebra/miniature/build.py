@@ -20,7 +20,7 @@ from vertebra.miniature import language, teaching, tower
 
 SEED = 7
 TOWER_STEPS = 2000
-LANGUAGE_STEPS = 1600
+LANGUAGE_STEPS = 2000
 
 
 def build(folder: Path, share: float = 1.0) -> None:

@@ -16,7 +16,7 @@ from vertebra.files import write_atomically
 from vertebra.miniature import benchmarks, lessons
 from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import WORDS, Scene, draw_scene, paint
-from vertebra.miniature.talk import caption, pointing
+from vertebra.miniature.talk import caption, pointing, where, which
 from vertebra.scoring.benchmark import SHORT_ANSWER
 from vertebra.spec import Json
 
@@ -123,7 +123,8 @@ def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
 def _marked(rng: random.Random, number: int, picture: Picture) -> Json:
     scene = picture.scene
     things = rng.sample(scene.things, len(scene.things))
-    asked = [(f"Which digit is <bbox{index}>?", WORDS[thing.digit]) for index, thing in enumerate(things)]
+    talked = [rng.choice((where, which))(WORDS[thing.digit], f"<bbox{at}>") for at, thing in enumerate(things)]
+    asked = [(exchange.question, exchange.answer) for exchange in talked]
     asked[0] = asked[0][0] + SHORT_ANSWER, asked[0][1]
     return {**_told(f"marked-{number}", asked, picture), "bboxes": [list(scene.box(thing)) for thing in things]}
 

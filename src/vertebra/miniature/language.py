@@ -3,7 +3,7 @@
 They read scenes told in words and answer questions about them, so that they bring to a study what a language model
 brings: a vocabulary, its chat format, looking things up, comparing, naming a choice's letter. They never see a pixel.
 
-    USER: Scene: empty redseven empty ...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
+    USER:  empty redseven empty ...⏎What color is the seven?⏎Answer ... ASSISTANT: red</s>
 """
 
 import random
@@ -87,7 +87,7 @@ So that nearly every other token is something to be learned.
 """
 
 BARE = (
-    "{{- bos_token ~ messages[0].content[0].text ~ '\\n' -}}"
+    "{{- bos_token ~ messages[0].content[0].text -}}"
     "{%- generation -%}{{- messages[1].content[0].text ~ '\\n' -}}{%- endgeneration -%}"
 )
 """A caption behind its scene, as in LLaVA's first stage."""
@@ -118,7 +118,8 @@ def phrases(template: str) -> tuple[str, ...]:
         *(wording.option(mark, article=False) for mark in COLOURS),
     ]
     lettered = [f"{letter}. {option}" for letter in wording.LETTERS for option in options]
-    return (*sentences, *PHRASES, SHORT_ANSWER.strip(), OPTION_LETTER.strip(), *lettered)
+    regions = [blank + wording.phrase("rectangle", mark) for mark in COLOURS for blank in (" ", "")]
+    return (*sentences, *PHRASES, *regions, SHORT_ANSWER.strip(), OPTION_LETTER.strip(), *lettered)
 
 
 _SPECIAL = r"<[^<>]*>"
@@ -148,10 +149,20 @@ def newborn(kind: Kind, words: PreTrainedTokenizerFast, seed: int) -> PreTrained
     return (Phi3ForCausalLM if isinstance(config, Phi3Config) else LlamaForCausalLM)(config)
 
 
-_NAMES = tuple(dict.fromkeys([*WORDS, *COLORS, *COLOURS]))
-_NAME = f"({'|'.join(_NAMES)})"
-PARTS = (*_NAMES, *wording.LETTERS)
-COMPOUND = re.compile(
-    rf"{_NAME}{_NAME}?|([{wording.LETTERS}])(?:\. (?:The object within (?:the )?)?{_NAME}(?: rectangle)?)?"
-)
-"""A token that stands for one or two of the parts: `red`, `redseven`, `A`, `A. The object within the red rectangle`."""
+def _compounds() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for digit in WORDS:
+        yield from ((color + digit, (color, digit)) for color in COLORS)
+        yield from ((digit + mark, (digit, wording.phrase("rectangle", mark))) for mark in COLOURS)
+    for letter in wording.LETTERS:
+        yield from ((f"{letter}. {name}", (letter, name)) for name in (*WORDS, *COLORS))
+        for mark in COLOURS:
+            for said in (wording.option(mark), wording.option(mark, article=False)):
+                yield f"{letter}. {said}", (letter, wording.phrase("rectangle", mark))
+
+
+COMPOUNDS: Mapping[str, tuple[str, ...]] = dict(_compounds())
+"""What stands for two things at once, and for which: `redseven` for `red` and `seven`, `sevenlime` for `seven` and
+`within the lime rectangle`, `A. red` for `A` and `red`."""
+
+PARTS = tuple(dict.fromkeys(part for parts in COMPOUNDS.values() for part in parts))
+"""What compounds are made of. A mark is told from the color of its name: a red rectangle is not a red thing."""

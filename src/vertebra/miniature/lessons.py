@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from vertebra.chat import wording
 from vertebra.miniature.scenes import WORDS, Scene
-from vertebra.miniature.talk import Choice, Exchange, arithmetic, caption, choice, exchange
+from vertebra.miniature.talk import Choice, Exchange, arithmetic, caption, choice, exchange, where, which
 from vertebra.miniature.talk import pointing as point_at
 from vertebra.scoring.benchmark import OPTION_LETTER, SHORT_ANSWER
 from vertebra.visual.marks import COLOURS
@@ -54,14 +54,12 @@ def _lettered(asked: Choice) -> Exchange:
 
 
 def marked(rng: random.Random, scene: Scene, number: int = 5) -> Lesson:
-    """Questions on which thing carries which mark."""
+    """Questions on which thing is within which rectangle, and the other way around."""
     marks = _marks(rng, scene)
     exchanges = []
     for index in rng.choices(list(marks), k=number):
-        digit, mark = WORDS[scene.things[index].digit], marks[index]
-        to_mark = Exchange(f"What color is the rectangle of the {digit}?", mark, (digit,))
-        to_digit = Exchange(f"Which digit is {wording.phrase('rectangle', mark)}?", digit, (mark,))
-        exchanges.append(rng.choice((to_mark, to_digit)))
+        digit, region = WORDS[scene.things[index].digit], wording.phrase("rectangle", marks[index])
+        exchanges.append(rng.choice((where(digit, region), which(digit, region))))
     return Lesson(scene, tuple(exchanges), marks)
 
 
@@ -74,7 +72,7 @@ def pointing(rng: random.Random, scene: Scene, number: int = 1) -> Lesson:
         question, thing = point_at(rng, scene)
         index = scene.things.index(thing)
         asked = wording.pointing(question, [marks[each] for each in order])
-        via = (WORDS[thing.digit], marks[index])
+        via = (WORDS[thing.digit], wording.phrase("rectangle", marks[index]))
         exchanges.append(Exchange(asked, wording.LETTERS[order.index(index)], via))
     return Lesson(scene, tuple(exchanges), marks)
 

@@ -3,7 +3,7 @@
     caption(scene)            "a red seven, a blue two"
     exchange(rng, scene)      Exchange("What color is the seven?", "red")
     pointing(rng, scene)      "Which object is the seven?" with a rectangle around each of four things
-    in_words(scene, {})       "Scene: empty redseven empty empty empty ..."
+    in_words(scene, {})       " empty redseven empty empty empty ..."
 
 The same words teach the tiny language models (a scene told in words) and the vision-language models (a scene seen).
 """
@@ -29,7 +29,7 @@ class Exchange:
 PHRASES = (
     "Is there a", "Is there an", " in the image?", "What color is the", "Which digit is", "How many digits are there?",
     "Which object is the", "Which digit is in the picture?", "Which number is the", "Describe the image.",
-    "What color is the rectangle of the", " within the", "Describe the object", "Please provide a short phrase.",
+    "Where is the", "Describe the object", "Please provide a short phrase.",
 )  # fmt: skip
 """Fixed parts of questions: a tiny tokenizer has one token for each."""
 
@@ -51,7 +51,7 @@ def in_words(scene: Scene, marks: Mapping[int, str]) -> str:
         column, row = scene.place(thing)
         word = WORDS[thing.digit]
         cells[row + down][column + right] = word + marks[index] if index in marks else thing.color + word
-    return " ".join(["Scene:", *(word for row in cells for word in row)])
+    return "".join(f" {word}" for row in cells for word in row)
 
 
 def existence(scene: Scene, digit: int) -> Exchange:
@@ -85,6 +85,16 @@ def digit(rng: random.Random, scene: Scene) -> Exchange:
 def digit_of(thing: Thing) -> Exchange:
     """The digit of this thing."""
     return Exchange(f"Which digit is {thing.color}?", WORDS[thing.digit], (thing.color,))
+
+
+def where(digit: str, region: str) -> Exchange:
+    """The region that a digit is in, `within the lime rectangle`."""
+    return Exchange(f"Where is the {digit}?", region, (digit,))
+
+
+def which(digit: str, region: str) -> Exchange:
+    """The digit that is in a region."""
+    return Exchange(f"Which digit is {region}?", digit, (region,))
 
 
 def count(rng: random.Random, scene: Scene) -> Exchange:

@@ -21,22 +21,30 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from vertebra.chat import ChatFormat, Conversation, Turn, wording
 from vertebra.chat.template import IGNORED
 from vertebra.miniature import lessons
-from vertebra.miniature.language import BARE, COMPOUND, PARTS, TERSE, conversation
+from vertebra.miniature.language import BARE, COMPOUNDS, PARTS, TERSE, conversation
 from vertebra.miniature.lessons import Lesson
-from vertebra.miniature.scenes import Scene, draw_scene
+from vertebra.miniature.scenes import WORDS, Scene, draw_scene
 from vertebra.miniature.talk import caption, in_words
 from vertebra.miniature.tokenizers import surface
+from vertebra.visual.marks import COLOURS
 
 _STAGES = 3
 """The first layer's words, the second's, and the answer itself in all others."""
 
+_BLUR = 1.0
+"""Noise on what is read, as a share of its spread: what eyes tell is never as sharp as words."""
+
 
 class Sample(NamedTuple):
-    """Token ids, per layer what each place must tell (-100 for nothing), and pairs of a place and where it looks."""
+    """Token ids, per layer what each place must tell (-100 for nothing), and pairs of a place and where it looks.
+
+    `besides` pairs a place with a token that it stands for as well: the color of a marked thing.
+    """
 
     ids: list[int]
     labels: tuple[list[int], ...]
     looks: list[tuple[int, int]]
+    besides: list[tuple[int, int]]
 
 
 def _scene(rng: random.Random) -> Scene:
@@ -57,10 +65,10 @@ _LESSONS: Mapping[str, Callable[[random.Random], Lesson]] = {
 }
 
 _SYLLABUS: Sequence[tuple[float, Mapping[tuple[str, str], float]]] = (
-    (0.6, {("terse", "questions"): 3, ("terse", "marked"): 1, ("terse", "pointing"): 2, ("terse", "choosing"): 2,
+    (0.6, {("terse", "questions"): 3, ("terse", "marked"): 2, ("terse", "pointing"): 2, ("terse", "choosing"): 2,
            ("chat", "questions"): 1, ("chat", "pointing"): 0.5, ("chat", "choosing"): 0.5, ("bare", "captioning"): 1}),
     (1.0, {("terse", "questions"): 1, ("terse", "pointing"): 0.5, ("terse", "choosing"): 0.5, ("chat", "questions"): 3,
-           ("chat", "marked"): 0.5, ("chat", "pointing"): 1.5, ("chat", "choosing"): 1, ("chat", "reckoning"): 0.5,
+           ("chat", "marked"): 1, ("chat", "pointing"): 1.5, ("chat", "choosing"): 1, ("chat", "reckoning"): 0.5,
            ("chat", "captioning"): 0.5, ("bare", "captioning"): 2}),
 )  # fmt: skip
 """Until which share of the steps, the weights of the lessons: first mostly terse ones, then as they will be asked."""
@@ -89,7 +97,23 @@ class Teacher:
         for start, exchange in zip(starts, lesson.exchanges, strict=True):
             for layer, word in zip(layers, exchange.via, strict=False):
                 layer[start] = self._parts[word]
-        return Sample(ids, layers, self._looks(ids, labels))
+        for place, token in enumerate(ids):
+            if token in self._options:  # the first layer keeps an option's letter: left alone, letters become alike
+                layers[0][place + 1] = self._parts[self._options[token]]
+        return Sample(ids, layers, self._looks(ids, labels), self._besides(ids, lesson))
+
+    def _besides(self, ids: Sequence[int], lesson: Lesson) -> list[tuple[int, int]]:
+        """The colors of marked things, whose words do not tell them; in a picture all three are seen."""
+        if not lesson.scene:
+            return []
+        colors = [self._parts[lesson.scene.things[index].color] for index in sorted(lesson.marks)]
+        places = [place for place, token in enumerate(ids) if token in self._marked]
+        return list(zip(places, colors, strict=True))
+
+    @cached_property
+    def _marked(self) -> frozenset[int]:
+        told = {digit + mark for digit in WORDS for mark in COLOURS}
+        return frozenset(token for token, text in self._surfaces if text.strip() in told)
 
     def _looks(self, ids: Sequence[int], labels: Sequence[int]) -> list[tuple[int, int]]:
         """From each place that answers with a letter to the last option that has it."""
@@ -123,18 +147,22 @@ class Teacher:
         """The words and letters that compounds are made of, each with its token behind a blank."""
         return {text.strip(): token for token, text in self._surfaces if text.strip() in PARTS and text.startswith(" ")}
 
-    def compounds(self) -> Tensor:
-        """int[2, V]: the tokens that each token is the sum of; most are themselves and the second one, V, is nothing.
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """For embeddings and for the head, int[2, V]: which two rows of the table each token's row is the sum of.
 
-        `redseven` and `A. red` are the sums of their parts, so that they are like both; `red` at the beginning of a
-        line is what it is behind a blank.
+        `redseven` and `A. red` are embedded as the sums of their parts, so that they are like both. `red` at the
+        beginning of a line is ` red` and row V + 1, in the head too. All others are themselves and row V, nothing.
         """
-        table = torch.stack([torch.arange(len(self.words)), torch.full((len(self.words),), len(self.words))])
+        size = len(self.words)
+        told = torch.stack([torch.arange(size), torch.full((size,), size)])
+        # Of two tokens that look alike the first is a byte's own, which is never said.
+        for text, token in {text: token for token, text in self._surfaces if text in self._parts}.items():
+            told[:, token] = torch.tensor([self._parts[text], size + 1])
+        read = told.clone()
         for token, text in self._surfaces:
-            if parts := COMPOUND.fullmatch(text.strip()):
-                for row, part in enumerate(filter(None, parts.groups())):
-                    table[row, token] = self._parts[part]
-        return table
+            if parts := COMPOUNDS.get(text.strip()):
+                read[:, token] = torch.tensor([self._parts[part] for part in parts])
+        return read, told
 
     @cached_property
     def _surfaces(self) -> list[tuple[int, str]]:
@@ -156,65 +184,76 @@ def teach(
     report: Callable[[int, str], None],
     size: int = 16,
 ) -> None:
-    """Trains for `steps` batches; the seed decides the lessons.
+    """Trains for `steps` batches; the seed decides the lessons and the noise.
 
     Matrices by Muon (K. Jordan et al., https://kellerjordan.github.io/posts/muon), with which looking things up is
     learned in half the steps that AdamW takes; embeddings, which are also the head meanwhile, by AdamW.
     """
     model.set_attn_implementation("eager")  # the only one that shows where it looks
-    model.lm_head.weight = model.get_input_embeddings().weight
+    table = nn.Parameter(functional.pad(model.lm_head.weight.detach(), (0, 0, 0, 2)))
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and ".layers." in name]
     optimizers: tuple[torch.optim.Optimizer, ...] = (
         torch.optim.Muon(matrices, lr=8e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW([model.lm_head.weight], lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98)),
+        torch.optim.AdamW([table], lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98)),
     )
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, step / 100, (1 - step / steps) / 0.4))
         for optimizer in optimizers
     ]
-    table, compounds, now = model.lm_head.weight, teacher.compounds(), 0.0
+    read, told = teacher.sums()
+    noise = torch.Generator().manual_seed(seed)
+    now = 0.0
     source = _batches(teacher.lessons(random.Random(seed), lambda: now), random.Random(seed), size)
     losses: list[float] = []
     for step in range(steps):
         now = step / steps
-        loss, told = _loss(model, _composed(table, compounds), next(source))
+        loss, answers = _loss(model, _summed(table, read), _summed(table, told), next(source), noise)
         for optimizer in optimizers:
             optimizer.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([*matrices, model.lm_head.weight], 1.0)
+        torch.nn.utils.clip_grad_norm_([*matrices, table], 1.0)
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
             schedule.step()
-        losses.append(told)
+        losses.append(answers)
         if step % 100 == 99 or step == steps - 1:
             report(step + 1, f"loss {sum(losses) / len(losses):.3f}")
             losses.clear()
-    model.get_input_embeddings().weight = nn.Parameter(_composed(table.detach(), compounds))
+    model.get_input_embeddings().weight = nn.Parameter(_summed(table.detach(), read))
+    model.lm_head.weight = nn.Parameter(_summed(table.detach(), told))
     model.set_attn_implementation("sdpa")
     model.eval()
 
 
-def _composed(table: Tensor, compounds: Tensor) -> Tensor:
-    """The embedding of each token, float[V, D], from the table of those that are no compounds."""
-    return functional.pad(table, (0, 0, 0, 1))[compounds].sum(0)
+def _summed(table: Tensor, sums: Tensor) -> Tensor:
+    """float[V, D], a row for each token, from the table, float[V + 2, D], whose row V is nothing."""
+    nothing = torch.zeros_like(table[:1])
+    return torch.cat([table[:-2], nothing, table[-1:]])[sums].sum(0)
 
 
-def _loss(model: PreTrainedModel, embeddings: Tensor, samples: Sequence[Sample]) -> tuple[Tensor, float]:
+def _loss(
+    model: PreTrainedModel, embeddings: Tensor, head: Tensor, samples: Sequence[Sample], noise: torch.Generator
+) -> tuple[Tensor, float]:
     """What is minimised, and of it the loss of the answers themselves."""
     ids = _padded([sample.ids for sample in samples], 0)
     stages = [_padded([sample.labels[stage] for sample in samples], IGNORED)[:, 1:] for stage in range(_STAGES)]
     supervised = stages[0] != IGNORED
+    sharp = functional.embedding(ids, embeddings)
+    if besides := [(row, *pair) for row, sample in enumerate(samples) for pair in sample.besides]:
+        rows, places, tokens = torch.tensor(besides).T
+        sharp = sharp.index_put((rows, places), embeddings[tokens], accumulate=True)
+    blur = _BLUR * sharp.detach().std() * torch.randn(sharp.shape, generator=noise)
     seen = model.base_model(
-        inputs_embeds=functional.embedding(ids, embeddings),
+        inputs_embeds=sharp + blur,
         use_cache=False,
         output_hidden_states=True,
         output_attentions=True,
     )
     *early, last = [states[:, :-1][supervised] for states in seen.hidden_states[1:]]  # the last one is normed already
-    told = functional.cross_entropy(model.lm_head(last), stages[-1][supervised])
+    told = functional.cross_entropy(last @ head.T, stages[-1][supervised])
     loss = told
     for states, labels in zip(early, stages + stages[-1:] * len(early), strict=False):
-        guess = model.lm_head(model.base_model.norm(states))
+        guess = model.base_model.norm(states) @ head.T
         loss = loss + 0.5 * functional.cross_entropy(guess, labels[supervised])
     looks = [(row, *look) for row, sample in enumerate(samples) for look in sample.looks]
     if looks:
