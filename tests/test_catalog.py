@@ -24,7 +24,7 @@ def test_entries_are_read_from_their_files(catalog: Catalog) -> None:
     assert catalog.backbone("bob").pad == "<unk>"
     assert list(catalog.family("eyes").stages) == ["pretrain", "finetune"]
     assert catalog.mixture("few").records == ("few.json",)
-    assert catalog.template("bare") == "{{ messages[0]['content'] }}\n"
+    assert catalog.template("bare").endswith("{%- endmacro -%}\n{{ messages[0]['content'] }}\n")
 
 
 def test_an_unknown_entry_comes_with_a_hint(catalog: Catalog) -> None:

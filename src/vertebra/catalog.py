@@ -63,8 +63,13 @@ class Catalog:
         return read_spec(self.path("mixtures", name), Mixture)
 
     def template(self, name: str) -> str:
-        """The Jinja text of a chat format."""
-        return read_text(self.path("templates", name))
+        """The Jinja text of a chat format, behind what all formats share: how a message's parts become text."""
+        return read_text(_PRELUDE) + read_text(self.path("templates", name))
+
+    def example(self, name: str) -> str | None:
+        """`chat.proof.EXAMPLE` written out in a chat format, from the file beside it; None where there is none."""
+        path = self.path("templates", name).with_suffix(".txt")
+        return read_text(path) if path.is_file() else None
 
     def study(self, name: str) -> tuple[Study, "Catalog"]:
         """The study of this name or YAML path, and the catalogue its names are looked up in."""
@@ -84,6 +89,8 @@ class Catalog:
         for root in self.roots:
             yield from (root / shelf).glob(f"*{suffix}")
 
+
+_PRELUDE = Path(str(files("vertebra"))) / "chat" / "prelude.jinja"
 
 _SINGULAR: dict[Shelf, str] = {
     "backbones": "backbone",

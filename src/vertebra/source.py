@@ -16,21 +16,25 @@ from vertebra.errors import ConfigError, DataError
 from vertebra.spec import read_text
 
 _BUILTIN = "builtin:"
-_DECIDING = (".json", ".safetensors", ".model", ".txt")
+_DECIDING = (".json", ".safetensors", ".model", ".txt", ".jinja")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
-def locate(source: str) -> Path:
-    """The folder with config, weights and tokenizer. `DataError` when it is not on this machine."""
-    complaint = missing(source)
+def locate(source: str, weights: bool = True) -> Path:
+    """The folder with config, weights and tokenizer. `DataError` when it is not on this machine.
+
+    Without `weights` the tokenizer is enough.
+    """
+    complaint = missing(source, weights)
     if complaint:
         raise DataError(complaint)
     return _folder(source)
 
 
-def missing(source: str) -> str | None:
-    """Nothing when the weights are on this machine, else one line that says where they are expected."""
+def missing(source: str, weights: bool = True) -> str | None:
+    """Nothing when the weights (or the tokenizer alone) are on this machine, else one line: where they are expected."""
     folder = _folder(source)
-    lacking = _lacking(folder)
+    lacking = _lacking(folder) if weights else _lacking_words(folder)
     if lacking is None:
         return None
     if _is_hub(source):
@@ -46,6 +50,10 @@ def local_files(source: str) -> list[Path]:
         return []
     folder = _folder(source).resolve()
     return sorted(path for path in folder.glob("*") if path.suffix in _DECIDING and path.is_file())
+
+
+def _lacking_words(folder: Path) -> str | None:
+    return None if any((folder / name).is_file() for name in _TOKENIZERS) else _TOKENIZERS[0]
 
 
 def _lacking(folder: Path) -> str | None:

@@ -46,6 +46,16 @@ class Spec(BaseModel):
         return self.model_dump(mode="json", exclude={"name", "title"})
 
 
+Compat = Literal["no_newline_after_image", "captions_without_bos", "blank_after_bos", "blank_after_end"]
+"""What the published code did otherwise (docs/decisions.md).
+
+- `no_newline_after_image`: what follows an image follows at once (Llama-3: the first token of the piece was dropped)
+- `captions_without_bos`: the first stage has no begin token (Llama-3)
+- `blank_after_bos`: a blank piece behind the begin token (Phi-3's slow tokenizer)
+- `blank_after_end`: a blank before each later `USER:` (Vicuna's slow tokenizer, legacy)
+"""
+
+
 class Backbone(Spec):
     """A causal language model, how it is spoken to, and which of its tokens serve as image, pad and stop."""
 
@@ -53,13 +63,17 @@ class Backbone(Spec):
     title: str = ""
     weights: str
     """A hub id `org/name@revision`, a folder, or `builtin:NAME` for one shipped inside the package."""
+    config: Mapping[str, str | int | float | bool] = {}
+    """Facts of the weights' config.json, `model_type` among them, for a check before the weights are there."""
     chat: str
-    """The chat format: the stem of a file in templates/."""
+    """The chat format: the stem of a file in templates/; `tokenizer` is the one that comes with the tokenizer."""
     image: str
     """The token an image's positions carry; added to the vocabulary only if the tokenizer has none of this name."""
     pad: str
     stop: Names
-    """Tokens that end an answer; the first is the one that training appends, if the format does not write it."""
+    """Tokens that end an answer. The chat format writes one of them behind every answer."""
+    compat: tuple[Compat, ...] = ()
+    """Quirks of the published code that are wanted."""
 
 
 class Stage(Spec):

@@ -1,13 +1,28 @@
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from tests.anatomy import BACKBONES, LAYERS, assembled, backbone, family, parts
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, CLIPVisionModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    CLIPVisionModel,
+    CohereConfig,
+    Gemma2Config,
+    GraniteConfig,
+    PhiConfig,
+    PreTrainedConfig,
+    Qwen3Config,
+)
 
 from vertebra.catalog import Catalog
 from vertebra.chat import Conversation, Turn
 from vertebra.errors import DataError, Refused
 from vertebra.model import assemble, load, save
+from vertebra.spec import Backbone
 
 EVERY = [(model, name) for model in LAYERS for name in BACKBONES]
 
@@ -96,19 +111,63 @@ def test_a_stop_token_that_the_tokenizer_lacks_is_refused():
         assemble(family("llava"), wrong, Catalog.installed().template("vicuna_v1"), 0)
 
 
-def test_a_head_that_scales_its_logits_is_refused(tmp_path):
-    from transformers import GraniteConfig, GraniteForCausalLM
+def other_kind(config: PreTrainedConfig, folder: Path) -> Backbone:
+    """A random model of another architecture with Vicuna's tokenizer."""
+    config.vocab_size = len(assembled("llava", "vicuna-s").processor.tokenizer)
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    assembled("llava", "vicuna-s").processor.tokenizer.save_pretrained(folder)
+    return backbone("vicuna-s").model_copy(update={"weights": str(folder), "name": config.model_type})
 
-    words = len(assembled("llava", "vicuna-s").processor.tokenizer)
-    config = GraniteConfig(
-        vocab_size=words, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-        num_key_value_heads=2, logits_scaling=8.0,
-    )  # fmt: skip
-    GraniteForCausalLM(config).save_pretrained(tmp_path)
-    assembled("llava", "vicuna-s").processor.tokenizer.save_pretrained(tmp_path)
-    scaled = backbone("vicuna-s").model_copy(update={"weights": str(tmp_path), "name": "granite"})
-    with pytest.raises(Refused, match="granite"):
-        assemble(family("llava"), scaled, Catalog.installed().template("vicuna_v1"), 0)
+
+SMALL = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GraniteConfig(logits_scaling=8.0, tie_word_embeddings=True, **SMALL),
+        GraniteConfig(logits_scaling=6.0, tie_word_embeddings=False, **SMALL),
+        CohereConfig(logit_scale=0.0625, bos_token_id=1, eos_token_id=2, pad_token_id=0, **SMALL),
+        Qwen3Config(tie_word_embeddings=True, head_dim=16, layer_types=["full_attention"] * 2, **SMALL),
+    ],
+    ids=["granite tied", "granite", "cohere", "qwen3"],
+)
+def test_a_factor_on_the_logits_is_carried_into_what_plain_transformers_loads(config, tmp_path):
+    chosen = other_kind(config, tmp_path / "language")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "language")
+    save(assemble(family("llava"), chosen, Catalog.installed().template("vicuna_v1"), 0), tmp_path / "whole")
+    network = AutoModelForImageTextToText.from_pretrained(tmp_path / "whole", trust_remote_code=False)
+    ids = torch.arange(5, 40).unsqueeze(0)
+    with torch.no_grad():
+        wanted = plain(input_ids=ids).logits
+        torch.testing.assert_close(
+            network(input_ids=ids).logits[..., : wanted.shape[-1]],
+            wanted,
+            rtol=0,
+            atol=1e-6 * float(wanted.abs().max()),
+        )
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (Gemma2Config(head_dim=16, layer_types=["full_attention"] * 2, **SMALL), "final_logit_softcapping 30"),
+        (PhiConfig(**SMALL), "bias"),
+    ],
+    ids=["gemma-2", "phi-2"],
+)
+def test_a_head_that_no_matrix_can_carry_is_refused_with_the_reason(config, reason, tmp_path):
+    chosen = other_kind(config, tmp_path)
+    if config.model_type == "phi":
+        weights = load_file(tmp_path / "model.safetensors")
+        weights["lm_head.bias"] += 0.1
+        save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(Refused, match=reason):
+        assemble(family("llava"), chosen, Catalog.installed().template("vicuna_v1"), 0)
 
 
 def test_missing_weights_say_where_they_were_expected(tmp_path):

@@ -57,6 +57,18 @@ class Record:
 
 def read_records(path: Path) -> list[Record]:
     """All records of a JSON file. `DataError` with the file and the record's id (or number) for the first bad one."""
+    return [_record(row, f"{path}: record {number}") for number, row in enumerate(_rows(path))]
+
+
+def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
+    """The ids and conversations of a JSON file, no image looked for; region records are no conversations yet.
+
+    `DataError` with the file and the record's id (or number) for the first bad one.
+    """
+    return [_conversation(row, f"{path}: record {number}") for number, row in enumerate(_rows(path))]
+
+
+def _rows(path: Path) -> list[object]:
     try:
         rows = json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -65,33 +77,41 @@ def read_records(path: Path) -> list[Record]:
         raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
-    return [_record(row, f"{path}: record {number}") for number, row in enumerate(rows)]
+    return rows
 
 
-def _record(row: object, where: str) -> Record:
+def _conversation(row: object, where: str) -> tuple[str, Conversation]:
+    fields, name, where = _named(row, where)
+    return name, Conversation(_turns(fields, where))
+
+
+def _named(row: object, where: str) -> tuple[Mapping[str, object], str, str]:
+    """The record's fields, its id, and where it is, with the id."""
     if not isinstance(row, dict):
         raise DataError(f"{where}: expected an object, found {type(row).__name__}.")
     name = row.get("id")
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise DataError(f"{where}: `id` must be text or a whole number, found {_found(name)}.")
-    where = f"{where} (id {name})"
+    return row, str(name), f"{where} (id {name})"
+
+
+def _record(record: object, where: str) -> Record:
+    row, name, where = _named(record, where)
     image = row.get("image")
-    if image is not None and not _is_inside(image):
+    if not (image is None or (isinstance(image, str) and _is_inside(image))):
         raise DataError(f"{where}: `image` must be a path inside the image folder, found {reprlib.repr(image)}.")
-    kind = _region(str(name))
+    kind = _region(name)
     if kind is None and "bboxes" not in row:
-        return Record(str(name), image, _spoken(row, where))
+        return Record(name, image, _spoken(row, where))
     if kind and kind not in _TELLERS:
         raise DataError(f"{where}: region records of the kind {kind!r} are not understood; known: {_known()}.")
     if image is None:
         raise DataError(f"{where}: a region record needs its `image`.")
-    return Record(str(name), image, (_TELLERS[kind] if kind else _marked)(row, where))
+    return Record(name, image, (_TELLERS[kind] if kind else _marked)(row, where))
 
 
-def _is_inside(image: object) -> bool:
-    if not isinstance(image, str) or not image:
-        return False
-    return not Path(image).is_absolute() and ".." not in Path(image).parts
+def _is_inside(image: str) -> bool:
+    return bool(image) and not Path(image).is_absolute() and ".." not in Path(image).parts
 
 
 def _region(name: str) -> str | None:
@@ -108,6 +128,15 @@ def _known() -> str:
 
 def _spoken(row: Mapping[str, object], where: str) -> Teller:
     """A conversation that the record holds as it is to be said."""
+    turns = _turns(row, where)
+    shown, there = sum(turn.images for turn in turns), int(row.get("image") is not None)
+    if shown != there:
+        raise DataError(f"{where}: {shown} of its messages hold {IMAGE}, but it has {there or 'no'} image.")
+    told = Told(Conversation(turns))
+    return lambda rng, size: told  # noqa: ARG005
+
+
+def _turns(row: Mapping[str, object], where: str) -> tuple[Turn, ...]:
     messages = _field(row, "conversations", list, where)
     turns = [_turn(message, f"{where}: message {number}") for number, message in enumerate(messages)]
     if turns and turns[0].role == "assistant":
@@ -115,11 +144,7 @@ def _spoken(row: Mapping[str, object], where: str) -> Teller:
     roles = [turn.role for turn in turns]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         raise DataError(f"{where}: `conversations` must go human, gpt, human, gpt, ... and end with an answer.")
-    shown, there = sum(turn.images for turn in turns), int(row.get("image") is not None)
-    if shown != there:
-        raise DataError(f"{where}: {shown} of its messages hold {IMAGE}, but it has {there or 'no'} image.")
-    told = Told(Conversation(tuple(turns)))
-    return lambda rng, size: told  # noqa: ARG005
+    return tuple(turns)
 
 
 def _marked(row: Mapping[str, object], where: str) -> Teller:

@@ -3,25 +3,27 @@
 A chat format is a Jinja text in the form of transformers' chat templates: it marks what the assistant writes, end
 marker included, with {% generation %}. The text is rendered once, cut at those marks, and each segment is tokenized
 on its own, so which tokens carry loss is known without comparing lengths, and a training prompt is token for token
-the prompt of an evaluation. For vicuna_v1:
+the prompt of an evaluation. A tokenizer's own template, which seldom marks anything, is cut where its prompts end. For
+vicuna_v1:
 
     <s>A chat between ... questions. USER: <image>⏎What color is it? ASSISTANT:| red</s>|
 
 Facts: spec of the published formats, https://github.com/haotian-liu/LLaVA (llava/conversation.py).
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
-from jinja2 import Template, nodes
-from jinja2.ext import Extension
+from jinja2 import Template, TemplateError, nodes
+from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from vertebra.chat.conversation import Conversation
-from vertebra.errors import DataError
+from vertebra.chat.conversation import Conversation, Turn
+from vertebra.errors import DataError, Refused
 
 IGNORED = -100
 """The label of a position that carries no loss."""
@@ -48,6 +50,20 @@ class Tokenizer(Protocol):
         """The id of one token."""
 
 
+def bound(template: str, image_token: str, compat: Sequence[str], own: str | None = None) -> str:
+    """A catalogue's chat format as a checkpoint carries it: it knows its image token and its quirks by itself.
+
+    `own` is the template that came with the tokenizer; `Refused` when the format is made from it and there is none.
+    """
+    if _OWN in template and not own:
+        raise Refused("The tokenizer has no chat template of its own. Name one of the chat formats of the catalogue.")
+    header = f"{{%- set image_token = {json.dumps(image_token)} -%}}\n{{%- set compat = {json.dumps([*compat])} -%}}\n"
+    return header + template.replace(_OWN, own or "")
+
+
+_OWN = "{# the tokenizer's chat template #}"
+
+
 class Supervised(NamedTuple):
     """Token ids, and per token its own id as label where it carries loss, else -100."""
 
@@ -65,32 +81,56 @@ class ChatFormat:
 
     def render(self, conversation: Conversation, *, prompt: bool = False) -> str:
         """The conversation as text; `prompt` adds what comes before an answer."""
-        return self._rendered(conversation, prompt).replace(_OPEN, "").replace(_CLOSE, "")
+        return _unmarked(self._rendered(conversation.turns, prompt))
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """Token ids of a conversation that awaits an answer; each image is one id."""
-        return self._assembled(self._rendered(conversation, prompt=True)).ids
+        return self._assembled(self._segments(conversation.turns, prompt=True)).ids
 
     def supervise(self, conversation: Conversation) -> Supervised:
         """Token ids and labels of a whole conversation; each image is one id, unsupervised."""
-        return self._assembled(self._rendered(conversation, prompt=False))
+        return self._assembled(self._segments(conversation.turns, prompt=False))
 
-    def _rendered(self, conversation: Conversation, prompt: bool) -> str:
-        for turn in conversation.turns:
+    def _rendered(self, turns: Sequence[Turn], prompt: bool) -> str:
+        for turn in turns:
             if (mark := _foreign(turn.text, self.image_token)) is not None:
                 raise DataError(f"A message holds {mark!r}, which is reserved. Remove it: {turn.text[:80]!r}.")
-        return _compiled(self.template).render(
-            messages=[turn.message() for turn in conversation.turns],
-            add_generation_prompt=prompt,
-            bos_token=self.tokenizer.bos_token or "",
-            eos_token=self.tokenizer.eos_token or "",
-            image_token=self.image_token,
-        )
+        try:
+            return _compiled(self.template).render(
+                messages=[turn.message() for turn in turns],
+                add_generation_prompt=prompt,
+                bos_token=self.tokenizer.bos_token or "",
+                eos_token=self.tokenizer.eos_token or "",
+                image_token=self.image_token,
+            )
+        except TemplateError as error:
+            raise Refused(f"The chat format does not take a conversation of {len(turns)} turns: {error}") from error
 
-    def _assembled(self, rendered: str) -> Supervised:
+    def _segments(self, turns: Sequence[Turn], prompt: bool) -> Sequence["_Segment"]:
+        whole = self._rendered(turns, prompt)
+        answers = any(turn.role == "assistant" for turn in turns)
+        return self._cut_at_prompts(turns, whole) if answers and _OPEN not in whole else _cut_at_marks(whole)
+
+    def _cut_at_prompts(self, turns: Sequence[Turn], whole: str) -> Sequence["_Segment"]:
+        """An answer reaches from the end of the prompt that asks for it to the end of the text that ends with it."""
+        segments, end = [], 0
+        for number, turn in enumerate(turns):
+            if turn.role == "assistant":
+                prompt = self._rendered(turns[:number], prompt=True)
+                told = self._rendered(turns[: number + 1], prompt=False).rstrip()
+                if not (whole.startswith(told) and told.startswith(prompt)):
+                    raise Refused(
+                        "The chat template writes an earlier turn differently once more is said, so what is trained "
+                        "on is not what is asked. Name one of the chat formats of the catalogue instead."
+                    )
+                segments += [_Segment(whole[end : len(prompt)], False), _Segment(told[len(prompt) :], True)]
+                end = len(told)
+        return [*segments, _Segment(whole[end:], False)]
+
+    def _assembled(self, segments: Sequence["_Segment"]) -> Supervised:
         result = Supervised([], [])
-        for number, (text, carries_loss) in enumerate(_segments(rendered)):
-            ids = self._tokenized(text, first=number == 0)
+        for text, carries_loss in segments:
+            ids = self._tokenized(text, first=not result.ids) if text else []
             result.ids.extend(ids)
             result.labels.extend(ids if carries_loss else [IGNORED] * len(ids))
         return result
@@ -100,7 +140,8 @@ class ChatFormat:
         if first:
             return self.tokenizer.encode(text, add_special_tokens=False)
         anchored = self.tokenizer.encode(self.image_token + text, add_special_tokens=False)
-        assert anchored[0] == self.tokenizer.convert_tokens_to_ids(self.image_token)
+        if anchored[0] != self.tokenizer.convert_tokens_to_ids(self.image_token):
+            raise Refused(f"The image token {self.image_token!r} is not one id of its own in the tokenizer.")
         return anchored[1:]
 
 
@@ -108,14 +149,22 @@ def _foreign(text: str, image_token: str) -> str | None:
     return next((mark for mark in (_OPEN, _CLOSE, image_token) if mark in text), None)
 
 
-def _segments(rendered: str) -> Sequence[tuple[str, bool]]:
-    """The rendered text cut at its generation marks: (text, carries loss), no empty ones."""
+class _Segment(NamedTuple):
+    text: str
+    carries_loss: bool
+
+
+def _cut_at_marks(rendered: str) -> Sequence[_Segment]:
     first, *rest = rendered.split(_OPEN)
-    segments = [(first, False)]
+    segments = [_Segment(first, False)]
     for part in rest:
         answer, after = part.split(_CLOSE)
-        segments += [(answer, True), (after, False)]
-    return [segment for segment in segments if segment[0]]
+        segments += [_Segment(answer, True), _Segment(after, False)]
+    return segments
+
+
+def _unmarked(rendered: str) -> str:
+    return rendered.replace(_OPEN, "").replace(_CLOSE, "")
 
 
 class _Generation(Extension):
@@ -134,5 +183,18 @@ class _Generation(Extension):
 
 @lru_cache(maxsize=8)
 def _compiled(template: str) -> Template:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, LoopControlExtension]
+    )
+    environment.filters["tojson"] = _as_json
+    environment.globals["raise_exception"] = _refuse
     return environment.from_string(template)
+
+
+def _as_json(value: object, indent: int | None = None) -> str:
+    """Without jinja2's escapes for HTML, as transformers does."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TemplateError(message)
