@@ -7,13 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vertebra.errors import ConfigError, DataError, UnknownName, VertebraError
-from vertebra.spec import Backbone, Family, Stage, Study, canonical, digest, read_spec
+from vertebra.spec import Backbone, Family, Lora, Stage, Study, canonical, digest, read_spec
 
 BACKBONE = "weights: builtin:tiny\nchat: phi_3\nimage: <image>\npad: <pad>\nstop: [<|end|>]\n"
 FAMILY = (
     "model: llava\nvision: builtin:tower\nlayers: [-2]\n"
     "stages:\n  pretrain:\n    mixture: few\n    learning_rate: 1e-3\n    batch: 8\n"
 )
+LORA = "    lora: {rank: 2, alpha: 4, quantize: 4bit}\n"
 STUDY = "study: small\nfamilies: [eyes]\nbackbones: [ada]\n"
 
 
@@ -50,9 +51,25 @@ def test_every_other_field_is_hashed() -> None:
         for change in (
             *({"mixture": "many"}, {"trains": "projector"}, {"chat": "plain"}, {"learning_rate": 1e-4}),
             *({"batch": 4}, {"epochs": 2.0}, {"warmup": 0.0}, {"square": "crop"}, {"max_tokens": 9}),
+            *({"projector_learning_rate": 1e-4}, {"lora": Lora(rank=2, alpha=4)}),
         )
     ]
     assert len({digest(one.preimage()) for one in [stage, *others]}) == len(Stage.model_fields) + 1
+
+
+def test_an_option_not_taken_leaves_a_stages_key_as_it_was_before_there_was_the_option() -> None:
+    preimage = Stage(mixture="few", learning_rate=1e-3, batch=8).preimage()
+    assert not {"lora", "projector_learning_rate"} & preimage.keys()
+    assert digest(preimage) == "85f212e9563fe52660ebdb7fda46c7bdc619fc4a1f59c68546f124413db34616"
+
+
+def test_adapters_are_hashed_whole_and_read_back(tmp_path: Path) -> None:
+    stage = read_spec(written(tmp_path, FAMILY + LORA), Family).stages["pretrain"]
+    assert stage.lora == Lora(rank=2, alpha=4, dropout=0.05, quantize="4bit", keep="merged")
+    assert Stage.model_validate(stage.preimage()) == stage
+    others = ({"rank": 3}, {"alpha": 5}, {"dropout": 0.0}, {"quantize": "none"}, {"keep": "adapter"})
+    every = [stage.lora, *(stage.lora.model_copy(update=change) for change in others)]
+    assert len({digest(lora.preimage()) for lora in every}) == len(Lora.model_fields) + 1
 
 
 @pytest.mark.parametrize(
@@ -70,6 +87,13 @@ def test_every_other_field_is_hashed() -> None:
             Family,
             r":8: `stages\.pretrain\.batch`: input should be greater",
         ),
+        (FAMILY + LORA + "    trains: projector\n", Family, r":5: `stages\.pretrain`: `lora` has no place in a stage"),
+        (
+            FAMILY + "    projector_learning_rate: 1e-4\n    trains: projector\n",
+            Family,
+            r":5: `stages\.pretrain`: `projector_learning_rate` has no place in a stage that trains only the projector",
+        ),
+        (FAMILY + LORA.replace("rank", "rnk"), Family, r":9: no field is named 'rnk'\. Did you mean 'rank'\?"),
         (FAMILY.replace("1e-3", ".inf"), Family, r":7: `stages\.pretrain\.learning_rate`: input should be a finite"),
         (BACKBONE.replace("[<|end|>]", "[a, b, a]"), Backbone, r":5: `stop`: 'a' is given twice"),
         (STUDY.replace("small", "../etc"), Study, r":1: `study`: string should match pattern"),

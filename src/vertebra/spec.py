@@ -13,11 +13,21 @@ titles are for people and are left out of the hash. A whole study:
 import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from vertebra.errors import ConfigError, DataError, UnknownName
@@ -76,6 +86,27 @@ class Backbone(Spec):
     """Quirks of the published code that are wanted."""
 
 
+class Lora(Spec):
+    """Low-rank adapters on the language model's linear layers (arXiv:2106.09685), learnt instead of its weights."""
+
+    rank: PositiveInt
+    alpha: PositiveInt
+    """An adapter's product is scaled by alpha / rank."""
+    dropout: Fraction = 0.05
+    quantize: Literal["none", "4bit"] = "none"
+    """`4bit` keeps the frozen linear layers in 4-bit NormalFloat while adapters learn (QLoRA, arXiv:2305.14314)."""
+    keep: Literal["merged", "adapter"] = "merged"
+    """`adapter` leaves the adapters beside the merged checkpoint too, as peft writes them."""
+
+    def check_installed(self) -> None:
+        """`ConfigError` when a package that it needs is not there."""
+        if self.quantize == "4bit" and find_spec("bitsandbytes") is None:
+            raise ConfigError(
+                "`quantize: 4bit` needs the package bitsandbytes, which is not installed. Install the extra with "
+                "`pip install 'vertebra[qlora]'`, or take `quantize: none`."
+            )
+
+
 class Stage(Spec):
     """One round of training. Learning rates decay along a cosine after a linear warm-up."""
 
@@ -84,6 +115,8 @@ class Stage(Spec):
     chat: Literal["plain", "own"] = "own"
     """`plain` is the bare image and its caption, `own` the backbone's chat format."""
     learning_rate: PositiveFloat
+    projector_learning_rate: PositiveFloat | None = None
+    """The projector's own rate, where it is not the stage's."""
     batch: PositiveInt
     """Samples per optimizer step over all devices."""
     epochs: PositiveFloat = 1
@@ -93,6 +126,21 @@ class Stage(Spec):
     """How an image becomes square: padded with the tower's mean colour, or cut at the centre."""
     max_tokens: PositiveInt = 2048
     """Longest sample in tokens, images expanded."""
+    lora: Lora | None = None
+    """Trains adapters of the language model instead of its weights."""
+
+    def preimage(self) -> dict[str, Json]:
+        """As of any Spec; an option that is not taken is left out, so that a new one changes no key."""
+        return {name: value for name, value in super().preimage().items() if value is not None}
+
+    @model_validator(mode="after")
+    def _has_a_language_model_to_adapt(self) -> Self:
+        if self.trains == "projector":
+            for option in ("lora", "projector_learning_rate"):
+                if getattr(self, option) is not None:
+                    says = "`{option}` has no place in a stage that trains only the projector"
+                    raise PydanticCustomError("out_of_place", says, {"option": option})
+        return self
 
 
 class Family(Spec):

@@ -36,7 +36,10 @@ from vertebra.spec import Json, Runtime
 from vertebra.store import Store
 
 _SECONDS_BETWEEN_REPORTS = 0.2
-_RECORDED = ("vertebra", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pillow", "scikit-learn")
+_RECORDED = (
+    *("vertebra", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pillow", "scikit-learn"),
+    *("peft", "bitsandbytes"),
+)
 
 
 @dataclass(frozen=True, slots=True)

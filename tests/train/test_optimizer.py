@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import get_cosine_schedule_with_warmup
 
-from vertebra.train.optimizer import cosine, optimizer_of
+from vertebra.spec import Stage
+from vertebra.train.optimizer import cosine, optimizer_for, optimizer_of, pace
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,20 @@ def test_the_optimizer_is_adamw_as_published():
     group = optimizer_of([weight], 2e-5).param_groups[0]
     wanted = {"lr": 2e-5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False}
     assert {name: group[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(("own", "rates"), [(None, [[2e-4, 2e-4]]), (2e-5, [[2e-4], [2e-5]])])
+def test_the_projector_may_learn_at_a_rate_of_its_own(own, rates):
+    names = ("model.multi_modal_projector.linear_1.weight", "model.language_model.layers.0.lora_A.default.weight")
+    projector, language = (torch.nn.Parameter(torch.zeros(1)) for _ in names)
+    stage = Stage(mixture="few", learning_rate=2e-4, projector_learning_rate=own, batch=8)
+    optimizer = optimizer_for(dict(zip(names, (projector, language), strict=True)), stage)
+    for factor in (1.0, 0.5, 0.0, 0.25):
+        pace(optimizer, factor)
+        groups = optimizer.param_groups
+        assert [[group["lr"]] * len(group["params"]) for group in groups] == [
+            [rate * factor for rate in group] for group in rates
+        ]
+    assert groups[-1]["params"][0] is projector
+    assert language in set(groups[0]["params"])
+    assert all(group["betas"] == (0.9, 0.999) and group["weight_decay"] == 0.0 for group in groups)

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -26,7 +27,8 @@ from vertebra.errors import Stopped, VertebraError
 from vertebra.model import VisionLanguageModel, assemble, load, save
 from vertebra.model.checkpoint import device_of
 from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage, digest
-from vertebra.train.optimizer import cosine, optimizer_of
+from vertebra.train.lora import Adapted
+from vertebra.train.optimizer import cosine, optimizer_for, pace
 from vertebra.train.resume import Checkpoints
 
 
@@ -61,6 +63,27 @@ def _object(value: Json) -> Mapping[str, Json]:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A model whose own weights are trained."""
+
+    model: VisionLanguageModel
+
+    @classmethod
+    def of(cls, model: VisionLanguageModel, stage: Stage) -> "Whole":
+        """Freezes all but what the stage trains; the tower is always frozen."""
+        network = model.network.requires_grad_(False)
+        network.model.multi_modal_projector.requires_grad_(True)
+        if stage.trains == "projector+language":
+            network.model.language_model.requires_grad_(True)
+            network.lm_head.requires_grad_(True)
+        return cls(model)
+
+    def save(self, folder: Path) -> None:
+        """Writes the checkpoint."""
+        save(self.model, folder)
+
+
 def train(bench: Bench, runtime: Runtime) -> None:
     """Runs or resumes a stage; `Stopped` after a signal, with everything saved to go on from."""
     recipe = Recipe.of(bench.spec)
@@ -68,28 +91,30 @@ def train(bench: Bench, runtime: Runtime) -> None:
     dataset = open_mixture(recipe.mixture, bench.data, recipe.seed)
     fresh = (recipe.family, recipe.backbone, recipe.template, recipe.seed)
     model = load(bench.model) if bench.model else assemble(*fresh)
+    lora = recipe.stage.lora
+    learner = Adapted.of(model, lora, recipe.seed) if lora else Whole.of(model, recipe.stage)
     _fit(bench, runtime, recipe, model, dataset)
-    save(model, bench.out)
+    learner.save(bench.out)
 
 
 def _fit(bench: Bench, runtime: Runtime, recipe: Recipe, model: VisionLanguageModel, dataset: Dataset) -> None:
     stage = recipe.stage
     schedule = Schedule(len(dataset), stage.batch, stage.epochs, recipe.seed)
-    trained = _open_for_training(model, stage)
-    optimizer = optimizer_of(trained.values(), stage.learning_rate)
+    trained = _open_for_training(model)
+    optimizer = optimizer_for(trained, stage)
     checkpoints = Checkpoints(bench.folder / "checkpoints", trained, optimizer)
     collator = collator_for(model, recipe)
     step, saved, logged = checkpoints.resume(), time.monotonic(), -math.inf
     while step < schedule.steps:
         epoch, indices = schedule.at(step)
         batch = collator([dataset.sample(index, epoch) for index in indices])
-        optimizer.param_groups[0]["lr"] = rate = stage.learning_rate * cosine(step, schedule.steps, stage.warmup)
+        pace(optimizer, factor := cosine(step, schedule.steps, stage.warmup))
         torch.manual_seed(int(digest([recipe.seed, step])[:15], 16))  # a backbone's dropout follows from the step
         loss = learn(model, batch, optimizer)
         step += 1
         bench.progress(step, schedule.steps, "batches", f"loss {loss:.3f}")
         if time.monotonic() - logged > 1 or step == schedule.steps:
-            bench.log(step=step, loss=loss, learning_rate=rate, supervised=batch.supervised)
+            bench.log(step=step, loss=loss, learning_rate=stage.learning_rate * factor, supervised=batch.supervised)
             logged = time.monotonic()
         due = time.monotonic() - saved > runtime.checkpoint_seconds
         if step < schedule.steps and (due or bench.stopping()):
@@ -111,7 +136,7 @@ def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optim
     optimizer.zero_grad()
     if loss.requires_grad:  # text alone teaches a projector nothing
         torch.autograd.backward(loss)
-    for weight in optimizer.param_groups[0]["params"]:
+    for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
         if weight.grad is None:
             # As in the published training: there text comes with a blank picture, and momentum goes on.
             weight.grad = torch.zeros_like(weight)
@@ -143,13 +168,8 @@ def collator_for(model: VisionLanguageModel, recipe: Recipe) -> Collator:
     )
 
 
-def _open_for_training(model: VisionLanguageModel, stage: Stage) -> dict[str, torch.nn.Parameter]:
-    """Freezes all but what the stage trains; the tower is always frozen."""
+def _open_for_training(model: VisionLanguageModel) -> dict[str, torch.nn.Parameter]:
+    """What is not frozen, by name."""
     network = model.network.train()
     network.model.vision_tower.eval()
-    network.requires_grad_(False)
-    network.model.multi_modal_projector.requires_grad_(True)
-    if stage.trains == "projector+language":
-        network.model.language_model.requires_grad_(True)
-        network.lm_head.requires_grad_(True)
     return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}

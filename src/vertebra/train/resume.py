@@ -43,8 +43,8 @@ class Checkpoints:
         with storing(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _write(weights, folder / "weights.safetensors")
-            _write(self._moments(), folder / "moments.safetensors")
+            write(weights, folder / "weights.safetensors")
+            write(self._moments(), folder / "moments.safetensors")
             write_atomically(folder / "complete.json", json.dumps({"step": step}))
             sync(self._folder)
             for other in self._folder.iterdir():
@@ -80,7 +80,8 @@ class Checkpoints:
         }
 
 
-def _write(tensors: Mapping[str, Tensor], path: Path) -> None:
+def write(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """A safetensors file that survives a power cut. `VertebraError` when the disk is full."""
     try:
         save_file(dict(tensors), path)
     except SafetensorError as error:
