@@ -127,6 +127,27 @@ def test_an_adapter_of_another_model_is_named(run, tmp_path):
         run(folder, base=parts() / "vicuna-s")
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"peft_type": "NONE"}', '{"peft_type": "LORA", "r": "x", "target_modules": ["q_proj"]}']
+)
+def test_an_adapters_config_that_is_none_is_named(text, run, tmp_path):
+    source = Source("llava", "vicuna-s")
+    folder = source.describe(tmp_path / "in")
+    _adapt(source, folder, "bin")
+    (folder / "adapter_config.json").write_text(text)
+    with pytest.raises(DataError, match="adapter_config"):
+        run(folder, base=parts() / "vicuna-s")
+
+
+def test_adapters_of_other_kinds_than_lora_are_refused(run, tmp_path):
+    source = Source("llava", "vicuna-s")
+    folder = source.describe(tmp_path / "in")
+    _adapt(source, folder, "bin")
+    (folder / "adapter_config.json").write_text('{"peft_type": "IA3", "target_modules": ["k_proj"]}')
+    with pytest.raises(Refused, match="IA3"):
+        run(folder, base=parts() / "vicuna-s")
+
+
 def test_a_half_precision_model_with_a_full_precision_tower_loads_as_one(run, tmp_path):
     folder = VICUNA.describe(tmp_path / "in")
     halves = {name: tensor.half() for name, tensor in VICUNA.tensors(tower=False).items()}
