@@ -58,7 +58,9 @@ class StoreBusy(VertebraError):
 class Stopped(VertebraError):
     """A signal ended the run; what is finished is kept and the next run resumes."""
 
-    def __init__(self, signal_number: int) -> None:
+    def __init__(
+        self, signal_number: int, kept: str = "Everything finished so far is kept; the same command resumes."
+    ) -> None:
         """`signal_number` is 2 (SIGINT) or 15 (SIGTERM)."""
         self.exit_code = 128 + signal_number
-        super().__init__("Stopped. Everything finished so far is kept; the same command resumes.")
+        super().__init__(f"Stopped. {kept}")

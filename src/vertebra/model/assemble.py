@@ -11,25 +11,19 @@ from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     CLIPVisionModel,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
     PreTrainedModel,
-    VipLlavaConfig,
-    VipLlavaForConditionalGeneration,
 )
 
 from vertebra.errors import DataError, Refused
 from vertebra.model.checkpoint import Network, VisionLanguageModel
 from vertebra.model.head import TOLERANCE, carried_head, head_gap, plain_logits
+from vertebra.model.shell import ROWS, shell
 from vertebra.model.speech import generation_of, open_tokenizer, processor_of
 from vertebra.source import locate
 from vertebra.spec import Backbone, Family
 
 PRECISION = torch.float32
 """Of the assembled weights, whatever they were stored in."""
-
-_ROWS = 64
-"""A vocabulary that has to grow grows to a multiple of this."""
 
 
 def assemble(family: Family, backbone: Backbone, template: str, seed: int) -> VisionLanguageModel:
@@ -53,7 +47,7 @@ def assemble(family: Family, backbone: Backbone, template: str, seed: int) -> Vi
 def grow(language: PreTrainedModel, words: int) -> None:
     """Adds rows to the vocabulary where a tokenizer has more tokens than it."""
     if words > language.config.vocab_size:
-        language.resize_token_embeddings(words, pad_to_multiple_of=_ROWS, mean_resizing=False)
+        language.resize_token_embeddings(words, pad_to_multiple_of=ROWS, mean_resizing=False)
 
 
 def join(family: Family, tower: CLIPVisionModel, language: PreTrainedModel, image: int, name: str) -> Network:
@@ -67,7 +61,7 @@ def join(family: Family, tower: CLIPVisionModel, language: PreTrainedModel, imag
         head = carried_head(language)
     except Refused as error:
         raise Refused(f"{name}: {error}.") from error
-    network = _shell(family, tower, language, image)
+    network = shell(family.model, family.layers, tower.config, language.config, image)
     network.model.vision_tower = tower
     network.model.language_model = language.base_model
     network.lm_head = head
@@ -91,21 +85,3 @@ def _language(folder: Path, words: int) -> PreTrainedModel:
         raise DataError(f"{folder} does not hold a loadable causal language model: {error}") from error
     grow(language, words)
     return language.eval()
-
-
-def _shell(family: Family, tower: CLIPVisionModel, language: PreTrainedModel, image: int) -> Network:
-    """An empty network for these parts."""
-    seen = tower.config
-    parts = {
-        "vision_config": seen,
-        "text_config": language.config,
-        "image_token_index": image,
-        "image_seq_length": (seen.image_size // seen.patch_size) ** 2,
-        "tie_word_embeddings": bool(language.config.tie_word_embeddings),
-    }
-    layers = list(family.layers)
-    with torch.device("meta"):
-        if family.model == "vip_llava":
-            return VipLlavaForConditionalGeneration(VipLlavaConfig(vision_feature_layer=layers, **parts))
-        layer = layers[0] if len(layers) == 1 else layers
-        return LlavaForConditionalGeneration(LlavaConfig(vision_feature_layer=layer, **parts))

@@ -23,6 +23,11 @@ def open_tokenizer(folder: Path, backbone: Backbone) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged file makes of the loader
         raise DataError(f"{folder} does not hold a loadable tokenizer: {error}") from error
+    return fitted(tokenizer, backbone)
+
+
+def fitted(tokenizer: PreTrainedTokenizerFast, backbone: Backbone) -> PreTrainedTokenizerFast:
+    """The tokenizer with the backbone's image and pad tokens. `Refused` when it lacks a stop token."""
     known = tokenizer.get_vocab()
     for stop in backbone.stop:
         if stop not in known:

@@ -88,7 +88,7 @@ def _merged(layer: LoraLayer) -> nn.Linear:
     base = layer.get_base_layer()
     assert isinstance(base, nn.Linear)
     weight = dequantize_module_weight(base)
-    delta = layer.get_delta_weight(_ADAPTER)  # type: ignore[attr-defined]  # which all layers on linear ones have
+    delta = layer.get_delta_weight(_ADAPTER)  # which all layers on linear ones have
     plain = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
     plain.weight = nn.Parameter(weight + delta.to(weight.dtype), requires_grad=False)
     plain.bias = base.bias

@@ -1,0 +1,63 @@
+"""`vertebra convert SOURCE OUT`: a checkpoint of the original LLaVA code, made loadable by plain transformers.
+
+$ vertebra convert vip-llava-7b vip-llava-7b-hf
+vip-llava-7b-hf: ViP-LLaVA on Llama, chat format llava_v1.
+Vocabulary: 32064 rows, 64 of them new.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from vertebra.cli.text import paragraph
+from vertebra.errors import Stopped
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="Folder of an original LLaVA-1.5 or ViP-LLaVA checkpoint.")],
+    out: Annotated[Path, typer.Argument(help="New folder to write.")],
+    vision: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The vision tower's folder (default: the hub's cache).")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The language model's folder, where SOURCE is a LoRA.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The catalogue's backbone (default: told by the tokenizer).")
+    ] = None,
+    chat: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Another chat format than published models have.")
+    ] = None,
+) -> None:
+    """Convert an original LLaVA checkpoint to a folder that plain transformers loads."""
+    with _stoppable():
+        from vertebra.catalog import Catalog
+        from vertebra.model.convert import Sources
+        from vertebra.model.convert import convert as converting
+
+        done = converting(Sources(source, vision, base), out, Catalog.installed(), backbone, chat)
+    new = f", {done.added} of them new" if done.added else ""
+    typer.echo(paragraph(f"{out}: {done.family} on {done.language}, chat format {done.chat}."))
+    typer.echo(f"Vocabulary: {done.rows} rows{new}.")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends what runs inside as SIGINT does, so that it is cleaned up."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise Stopped(interrupt.args[0], "Nothing was written.") from interrupt
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
