@@ -125,12 +125,23 @@ def test_pixels_are_those_of_the_checkpoints_image_processor(model, size, how):
     torch.testing.assert_close(pixels, expected["pixel_values"], rtol=0, atol=1e-6)
 
 
-def test_a_sample_that_is_too_long_is_named(model):
-    shorter, length = (collator(model)([sample]).ids.shape[1] for sample in (READ, SEEN))
-    assert shorter < length
-    assert collator(model, length)([SEEN]).ids.shape[1] == length
-    with pytest.raises(DataError, match=f"Record seen takes {length} tokens, the stage allows {length - 1}"):
-        collator(model, length - 1)([READ, SEEN])
+def test_a_sample_that_is_too_long_is_cut_at_its_end_and_named(model):
+    whole = collator(model)([READ])
+    last = int((whole.labels[0] != IGNORED).nonzero()[-1])
+    assert whole.cut == whole.lost == collator(model, last + 1)([READ]).cut == ()
+    batch = collator(model, last)([READ])
+    assert batch.cut == ("read",)
+    assert batch.lost == ()
+    assert torch.equal(batch.ids[0], whole.ids[0, :last])
+
+
+def test_a_sample_that_loses_every_answer_takes_no_row_and_is_named(model):
+    shorter = collator(model)([READ]).ids.shape[1]
+    batch = collator(model, shorter)([SEEN, READ])
+    assert (batch.samples, batch.lost, batch.cut) == (("read",), ("seen",), ())
+    assert batch.pixels is None
+    with pytest.raises(DataError, match="Nothing is left to learn from of the records seen, seen"):
+        collator(model, shorter)([SEEN, SEEN])
 
 
 def test_a_sample_that_spells_the_image_token_is_named(model):

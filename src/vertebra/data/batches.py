@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from vertebra.chat import ChatFormat, Supervised
+from vertebra.chat import ChatFormat
+from vertebra.chat.fitting import Fitted, fit
 from vertebra.chat.template import IGNORED
 from vertebra.data.dataset import Sample
 from vertebra.errors import DataError
@@ -32,6 +34,10 @@ class Batch(NamedTuple):
     pixels: Tensor | None
     """float[images, 3, H, W], normalised, in the order of their placeholders; None without images."""
     samples: tuple[str, ...]
+    cut: tuple[str, ...] = ()
+    """Those that were too long and lost a part of their answers."""
+    lost: tuple[str, ...] = ()
+    """Those that were too long and lost every answer; they take no row."""
 
     @property
     def supervised(self) -> int:
@@ -73,36 +79,34 @@ class Collator:
     max_tokens: int
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """The batch of some samples.
+        """The batch of some samples; what a sample is longer than `max_tokens` is cut off its end.
 
-        `DataError` naming a sample that is longer than `max_tokens`, holds a reserved token or has no answer.
+        `DataError` naming a sample that holds a reserved token or has no answer, and when no answer is left at all.
         """
-        told = [self._supervised(sample) for sample in samples]
-        longest = max(len(ids) for ids, _ in told)
-        ids = torch.zeros(len(samples), longest, dtype=torch.long)
-        labels = torch.full_like(ids, IGNORED)
-        for row, (its_ids, its_labels) in enumerate(told):
-            ids[row, : len(its_ids)] = torch.tensor(its_ids)
-            labels[row, : len(its_labels)] = torch.tensor(its_labels)
-        images = [sample.image for sample in samples if sample.image is not None]
-        pixels = self.eyes.pixels(images) if images else None
-        return Batch(ids, labels, pixels, tuple(sample.id for sample in samples))
+        fitted = [self._fitted(sample) for sample in samples]
+        pairs = [pair for pair in zip(samples, fitted, strict=True) if pair[1].teaches]
+        if not pairs:
+            raise DataError(
+                f"Nothing is left to learn from of the records {', '.join(sample.id for sample in samples)}: cut to "
+                f"{self.max_tokens} tokens, they have no answer. Raise `max_tokens` or shorten them."
+            )
+        ids = pad_sequence([torch.tensor(each.ids) for _, each in pairs], batch_first=True)
+        labels = pad_sequence([torch.tensor(each.labels) for _, each in pairs], batch_first=True, padding_value=IGNORED)
+        images = [sample.image for sample, each in pairs if sample.image is not None and each.images]
+        return Batch(
+            ids,
+            labels,
+            self.eyes.pixels(images) if images else None,
+            tuple(sample.id for sample, _ in pairs),
+            cut=tuple(sample.id for sample, each in pairs if each.lost),
+            lost=tuple(sample.id for sample, each in zip(samples, fitted, strict=True) if not each.teaches),
+        )
 
-    def _supervised(self, sample: Sample) -> Supervised:
+    def _fitted(self, sample: Sample) -> Fitted:
         try:
-            ids, labels = self.chat.supervise(sample.conversation)
+            told = self.chat.supervise(sample.conversation)
         except DataError as error:
             raise DataError(f"Record {sample.id}: {error}") from error
-        expanded = Supervised([], [])
-        for token, label in zip(ids, labels, strict=True):
-            times = self.image_tokens if token == self.image_id else 1
-            expanded.ids.extend([token] * times)
-            expanded.labels.extend([label] * times)
-        if len(expanded.ids) > self.max_tokens:
-            raise DataError(
-                f"Record {sample.id} takes {len(expanded.ids)} tokens, the stage allows {self.max_tokens}. "
-                "Raise `max_tokens` or shorten the record."
-            )
-        if all(label == IGNORED for label in expanded.labels):
+        if all(label == IGNORED for label in told.labels):
             raise DataError(f"Record {sample.id} has no answer to learn from.")
-        return expanded
+        return fit(told, self.image_id, self.image_tokens, self.max_tokens)

@@ -6,7 +6,8 @@ applied to supervised positions alone.
 
     log.jsonl    {"time": 1732300000.1, "step": 120, "loss": 1.93, "learning_rate": 0.0019, "supervised": 412}
 
-gets a line about once a second and one for the last step; after a resume it may hold a step twice.
+gets a line about once a second and one for the last step; after a resume it may hold a step twice. A batch with
+samples that are too long gets a line with their names, {"cut": ["17"], "lost": []}.
 """
 
 import math
@@ -21,7 +22,7 @@ from torch.nn import functional
 
 from vertebra.bench import Bench
 from vertebra.catalog import Catalog
-from vertebra.chat.template import IGNORED
+from vertebra.chat.template import IGNORED, bound
 from vertebra.data import Batch, Collator, Dataset, Eyes, Schedule, open_mixture
 from vertebra.errors import Stopped, VertebraError
 from vertebra.model import VisionLanguageModel, assemble, load, save
@@ -30,6 +31,7 @@ from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage, diges
 from vertebra.train.lora import Adapted
 from vertebra.train.optimizer import cosine, optimizer_for, pace
 from vertebra.train.resume import Checkpoints
+from vertebra.train.shortened import Shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,12 @@ def _fit(bench: Bench, runtime: Runtime, recipe: Recipe, model: VisionLanguageMo
     optimizer = optimizer_for(trained, stage)
     checkpoints = Checkpoints(bench.folder / "checkpoints", trained, optimizer)
     collator = collator_for(model, recipe)
+    shortened = Shortened(bench, len(dataset))
     step, saved, logged = checkpoints.resume(), time.monotonic(), -math.inf
     while step < schedule.steps:
         epoch, indices = schedule.at(step)
         batch = collator([dataset.sample(index, epoch) for index in indices])
+        shortened.note(batch)
         pace(optimizer, factor := cosine(step, schedule.steps, stage.warmup))
         torch.manual_seed(int(digest([recipe.seed, step])[:15], 16))  # a backbone's dropout follows from the step
         loss = learn(model, batch, optimizer)
@@ -158,9 +162,9 @@ def loss_of(model: VisionLanguageModel, batch: Batch) -> Tensor:
 
 def collator_for(model: VisionLanguageModel, recipe: Recipe) -> Collator:
     """Speaks and looks as the stage wants it: bare captions or the backbone's chat, padded or cropped images."""
-    plain = recipe.stage.chat == "plain"
+    plain, image, compat = recipe.stage.chat == "plain", model.processor.image_token, recipe.backbone.compat
     return Collator(
-        model.chat_in(Catalog.installed().template("plain")) if plain else model.chat,
+        model.chat_in(bound(Catalog.installed().template("plain"), image, compat)) if plain else model.chat,
         model.processor.image_token_id,
         model.image_tokens,
         Eyes.of(model, recipe.stage.square),
