@@ -155,7 +155,8 @@ def _view(chat: "ChatFormat", row: _Row) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    text = Text(f"{printable(row.id)}: ", style="bold")
+    typer.echo(f"{printable(row.id)}:")
+    text = Text()
     for token, label in zip(row.ids, row.labels, strict=True):
         spelled = "<image>" if token == _IMAGE else _spelled(chat, token)
         style = "black on green" if label != -100 else "dim" if token == _IMAGE else ""
