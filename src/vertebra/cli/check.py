@@ -14,13 +14,13 @@ import typer
 
 from vertebra.cli.text import paragraph, printable
 from vertebra.errors import ConfigError
-from vertebra.spec import Json
 
 if TYPE_CHECKING:
     from vertebra.chat import ChatFormat
     from vertebra.chat.conversation import Conversation
     from vertebra.chat.fitting import Fitted
     from vertebra.model.contract import Report
+    from vertebra.spec import Json
 
 _IMAGE = -200
 """What stands for an image among the ids of the published code."""
@@ -114,7 +114,7 @@ def _captioned(conversation: "Conversation", name: str) -> "Conversation":
     return conversation
 
 
-def _json(row: _Row) -> dict[str, Json]:
+def _json(row: _Row) -> "dict[str, Json]":
     return {"id": row.id, "input_ids": row.ids, "labels": row.labels, "prompt": row.prompt}
 
 
