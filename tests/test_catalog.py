@@ -86,3 +86,17 @@ def test_every_shipped_entry_can_be_read() -> None:
         study, _ = catalog.study(name)
         assert all(map(catalog.family, study.families))
         assert all(map(catalog.backbone, study.backbones))
+
+
+def test_a_backbone_may_be_a_yaml_file_of_ones_own(tmp_path):
+    catalog = Catalog.installed()
+    own = tmp_path / "mine.yaml"
+    own.write_text(catalog.path("backbones", "qwen3-8b").read_text())
+    assert catalog.backbone(str(own)) == catalog.backbone("qwen3-8b").model_copy(update={"name": "mine"})
+    with pytest.raises(ConfigError, match="no backbone file"):
+        catalog.backbone(str(tmp_path / "nowhere.yaml"))
+
+
+def test_facts_of_the_weights_are_no_part_of_a_key():
+    backbone = Catalog.installed().backbone("qwen3-8b")
+    assert backbone.preimage() == backbone.model_copy(update={"config": {}}).preimage()

@@ -51,8 +51,8 @@ class Catalog:
         return found[0]
 
     def backbone(self, name: str) -> Backbone:
-        """The backbone of this name."""
-        return read_spec(self.path("backbones", name), Backbone)
+        """The backbone of this name or YAML path."""
+        return read_spec(self._entry("backbones", name), Backbone)
 
     def family(self, name: str) -> Family:
         """The family of this name."""
@@ -73,16 +73,19 @@ class Catalog:
 
     def study(self, name: str) -> tuple[Study, "Catalog"]:
         """The study of this name or YAML path, and the catalogue its names are looked up in."""
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml") and "/" not in name:
-            path = self.path("studies", name)
-        elif not path.is_file():
-            raise ConfigError(f"There is no study file {name}. Give a YAML path or one of: {self._studies()}.")
+        path = self._entry("studies", name)
         study = read_spec(path, Study)
         return study, self.with_folder(path.parent / study.catalog) if study.catalog else self
 
-    def _studies(self) -> str:
-        return ", ".join(self.names("studies"))
+    def _entry(self, shelf: Shelf, name: str) -> Path:
+        """The file of an entry, or the file that a path leads to."""
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml"):
+            return self.path(shelf, name)
+        if not path.is_file():
+            known = ", ".join(self.names(shelf))
+            raise ConfigError(f"There is no {_SINGULAR[shelf]} file {name}. Give a YAML path or one of: {known}.")
+        return path
 
     def _files(self, shelf: Shelf) -> Iterator[Path]:
         suffix = ".jinja" if shelf == "templates" else ".yaml"

@@ -85,6 +85,10 @@ class Backbone(Spec):
     compat: tuple[Compat, ...] = ()
     """Quirks of the published code that are wanted."""
 
+    def preimage(self) -> dict[str, Json]:
+        """Facts of the weights decide nothing that the weights do not."""
+        return {name: value for name, value in super().preimage().items() if name != "config"}
+
 
 class Lora(Spec):
     """Low-rank adapters on the language model's linear layers (arXiv:2106.09685), learnt instead of its weights."""

@@ -105,6 +105,14 @@ def test_reserved_ids_leave_the_vocabulary_as_it_was():
     assert assembled("llava", "phi-3").network.lm_head.weight.shape == plain.lm_head.weight.shape
 
 
+def test_a_new_row_of_the_vocabulary_is_the_mean_of_the_others():
+    plain = AutoModelForCausalLM.from_pretrained(parts() / "vicuna-s")
+    rows = plain.config.vocab_size
+    head = assembled("llava", "vicuna-s").network.lm_head.weight
+    assert head.shape[0] > rows
+    torch.testing.assert_close(head[rows:], plain.lm_head.weight.mean(0).expand_as(head[rows:]))
+
+
 def test_a_stop_token_that_the_tokenizer_lacks_is_refused():
     wrong = backbone("vicuna-s").model_copy(update={"stop": ("<|eot_id|>",)})
     with pytest.raises(Refused, match="eot_id"):

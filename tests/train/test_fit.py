@@ -2,12 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from tests.anatomy import assembled
 
+from vertebra.chat import Conversation, Turn
 from vertebra.data import Batch, Schedule, open_mixture
 from vertebra.errors import VertebraError
 from vertebra.files import read_rows
@@ -169,3 +171,13 @@ def test_a_recipe_is_what_the_plan_wrote(training):
     assert (recipe.seed, recipe.stage.square, recipe.stage.max_tokens) == (4, "crop", 99)
     assert (recipe.family.model, recipe.family.layers) == ("vip_llava", (-2, -3, -4, -5, 1))
     assert (recipe.backbone.pad, recipe.mixture.records) == ("<|placeholder2|>", ("few.json",))
+
+
+def test_captions_follow_the_backbones_quirks(training):
+    laid = training("llava", "vicuna-s", {"chat": "plain"})
+    recipe = Recipe.of(laid.steps[0].spec)
+    quirky = replace(recipe, backbone=recipe.backbone.model_copy(update={"compat": ("captions_without_bos",)}))
+    model = assembled("llava", "vicuna-s")
+    caption = Conversation((Turn("user", "", images=1), Turn("assistant", "a cat")))
+    assert collator_for(model, recipe).chat.render(caption) == "<s><image>a cat\n"
+    assert collator_for(model, quirky).chat.render(caption) == "<image>a cat\n"

@@ -62,7 +62,7 @@ def check(
     chosen = catalog.backbone(backbone)
     report = contract.examine(chosen, catalog.template(chosen.chat), catalog.example(chosen.chat), tokenizer)
     rows: list[_Row] = []
-    if conversations:
+    if conversations and report.fits:
         template = catalog.template("plain" if stage == "pretrain" else chosen.chat)
         chat = contract.speech_of(chosen, template, tokenizer)
         rows = list(_rows(chat, conversations, stage == "pretrain", image_tokens, longest))

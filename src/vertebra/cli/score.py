@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vertebra.cli.text import printable
 from vertebra.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _show(chosen: "Benchmark", card: "Scorecard") -> None:
     for values in card.scores.groups.values():
         table.add_section()
         for value, metrics in values.items():
-            table.add_row(Text(_printable(value)), *(_cell(metrics.get(name)) for name in names))
+            table.add_row(Text(printable(value)), *(_cell(metrics.get(name)) for name in names))
     Console().print(table)
 
 
@@ -89,8 +90,3 @@ def _group_metrics(card: "Scorecard") -> list[str]:
 
 def _cell(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}".removesuffix(".00")
-
-
-def _printable(text: str) -> str:
-    """Without the control characters that a terminal would obey."""
-    return "".join(char if char.isprintable() else "�" for char in text)

@@ -27,7 +27,7 @@ PRECISION = torch.float32
 
 
 def assemble(family: Family, backbone: Backbone, template: str, seed: int) -> VisionLanguageModel:
-    """A family's untrained model on a backbone; the projector (and rows that had to be added) follow from `seed`.
+    """A family's untrained model on a backbone; the projector follows from `seed`.
 
     `Refused` when the wrapped language model does not give the plain one's logits, `DataError` for missing weights.
     """
@@ -45,9 +45,16 @@ def assemble(family: Family, backbone: Backbone, template: str, seed: int) -> Vi
 
 
 def grow(language: PreTrainedModel, words: int) -> None:
-    """Adds rows to the vocabulary where a tokenizer has more tokens than it."""
-    if words > language.config.vocab_size:
+    """Adds rows to the vocabulary where a tokenizer has more tokens than it.
+
+    A new row is the mean of the others: its logit is the mean logit, so it is never the most likely token.
+    """
+    rows = language.config.vocab_size
+    if words > rows:
         language.resize_token_embeddings(words, pad_to_multiple_of=ROWS, mean_resizing=False)
+        for part in (language.get_input_embeddings(), language.get_output_embeddings()):
+            with torch.no_grad():
+                part.weight[rows:] = part.weight[:rows].mean(0)
 
 
 def join(family: Family, tower: CLIPVisionModel, language: PreTrainedModel, image: int, name: str) -> Network:

@@ -17,7 +17,7 @@ from transformers import (
     VipLlavaForConditionalGeneration,
 )
 
-from vertebra.chat import ChatFormat
+from vertebra.chat import ChatFormat, Conversation
 from vertebra.errors import DataError, VertebraError
 
 Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
@@ -37,6 +37,12 @@ class VisionLanguageModel(NamedTuple):
     def chat_in(self, template: str) -> ChatFormat:
         """Another format for the same tokenizer, such as the bare captions of the first stage."""
         return ChatFormat(template, self.processor.tokenizer, self.processor.image_token)
+
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """Token ids of a conversation that awaits an answer, an image taking as many as it has positions."""
+        image, times = self.processor.image_token_id, self.image_tokens
+        ids = self.chat.prompt_ids(conversation)
+        return [token for each in ids for token in [each] * (times if each == image else 1)]
 
     @property
     def image_tokens(self) -> int:

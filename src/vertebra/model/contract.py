@@ -34,6 +34,7 @@ from vertebra.chat.template import IGNORED, bound
 from vertebra.errors import ConfigError, DataError, Refused
 from vertebra.model.assemble import grow, join
 from vertebra.model.checkpoint import VisionLanguageModel
+from vertebra.model.head import TOLERANCE
 from vertebra.model.speech import generation_of, open_tokenizer, processor_of
 from vertebra.source import locate, missing
 from vertebra.spec import Backbone, Family, Stage
@@ -149,7 +150,7 @@ def _checks(fitting: Fitting) -> Iterator[Check]:
     for check in proof.checks():
         fits &= check.passed
         yield check
-    yield Check("head", True, f"{config.model_type}: logits for text are the language model's own")
+    yield Check("head", True, f"{config.model_type}: logits for text are its own, to {TOLERANCE:g} of the largest")
     if fits:
         yield _processor(model)
         yield _by_heart(model)
@@ -222,7 +223,7 @@ def _processor(model: VisionLanguageModel) -> Check:
             [_shown(message, picture) for message in messages[:upto]],
             add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
         )["input_ids"][0].tolist()  # fmt: skip
-        ours = _expanded(model, model.chat.prompt_ids(Conversation(turns[:upto])))
+        ours = model.prompt_ids(Conversation(turns[:upto]))
         if theirs != ours:
             spelled = model.processor.tokenizer.decode(theirs)
             return Check("processor", False, f"a prompt through the processor is {len(theirs)} ids, {spelled!r}, "
@@ -234,11 +235,6 @@ def _shown(message: object, picture: Image.Image) -> dict[str, object]:
     assert isinstance(message, dict)
     parts = [{"type": "image", "image": picture} if part["type"] == "image" else part for part in message["content"]]
     return {**message, "content": parts}
-
-
-def _expanded(model: VisionLanguageModel, ids: Sequence[int]) -> list[int]:
-    image, times = model.processor.image_token_id, model.image_tokens
-    return [token for each in ids for token in [each] * (times if each == image else 1)]
 
 
 def _by_heart(model: VisionLanguageModel) -> Check:
@@ -255,7 +251,7 @@ def _by_heart(model: VisionLanguageModel) -> Check:
     wrong = []
     for conversation, picture in zip(conversations, pictures, strict=True):
         wanted = [label for label in model.chat.supervise(conversation).labels if label != IGNORED]
-        prompt = torch.tensor([_expanded(model, model.chat.prompt_ids(Conversation(conversation.turns[:1])))])
+        prompt = torch.tensor([model.prompt_ids(Conversation(conversation.turns[:1]))])
         said = model.network.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),

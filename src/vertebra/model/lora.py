@@ -9,19 +9,16 @@ import warnings
 from pathlib import Path
 
 import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from vertebra.errors import ConfigError, DataError, Refused
+from vertebra.errors import DataError, Refused
 from vertebra.model.checkpoint import Network
 
 
 def merge(network: Network, folder: Path, adapter: dict[str, Tensor]) -> None:
     """Adds the adapter in a folder to the network's language model, in its stored precision."""
-    try:
-        from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-    except ImportError as error:
-        raise ConfigError("Merging a LoRA takes the peft library: pip install peft.") from error
     with torch.device("meta"):
         language = AutoModelForCausalLM.from_config(network.config.text_config)
     language.model, language.lm_head = network.model.language_model, network.lm_head

@@ -7,8 +7,6 @@ Layouts: https://huggingface.co/docs/safetensors, https://docs.pytorch.org/docs/
 """
 
 import json
-import pickle
-import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +20,6 @@ from vertebra.spec import read_text
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""
-
-_TORN = (RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError, struct.error)
-"""What torch raises for a file that is no checkpoint or ends too early."""
 
 
 def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Tensor]]:
@@ -73,14 +68,15 @@ def _safetensors(path: Path) -> Iterator[tuple[str, Tensor]]:
 def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
     try:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        if "Unsupported operand" not in str(error):  # which is no pickle at all
+    except Exception as error:  # torn files raise whatever their bytes lead torch's reader to
+        told = str(error)
+        if (
+            "Weights only load failed" in told and "Unsupported operand" not in told
+        ):  # the latter is no such file at all
             raise DataError(
                 f"{path} holds pickled objects besides tensors. Reading them would run code of whoever wrote it, so it "
                 "is not read. Get the weights as safetensors."
             ) from error
-        raise _torn(path) from error
-    except _TORN as error:
         raise _torn(path) from error
     if not isinstance(held, Mapping):
         raise DataError(f"{path} holds no tensors by name, but one {type(held).__name__}.")

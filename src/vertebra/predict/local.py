@@ -70,11 +70,9 @@ def asked(model: VisionLanguageModel, sample: Sample) -> Question:
     """The sample as it is put to a model. `DataError` when its text holds a reserved token."""
     turn = Turn("user", sample.text, images=int(sample.image is not None))
     try:
-        ids = model.chat.prompt_ids(Conversation((turn,)))
+        return Question(sample, model.prompt_ids(Conversation((turn,))))
     except DataError as error:
         raise DataError(f"Question {sample.id}: {error}") from error
-    image = model.processor.image_token_id
-    return Question(sample, [token for each in ids for token in [each] * (model.image_tokens if each == image else 1)])
 
 
 def grid(questions: Sequence[Question]) -> list[list[Question]]:
