@@ -2,7 +2,6 @@
 
 import resource
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -163,8 +162,56 @@ def test_a_full_disk_is_told(training, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
-def test_four_bits_without_bitsandbytes_name_the_extra(training):
+@pytest.fixture(scope="module")
+def quantised(training: Callable[..., Training]) -> Training:
+    """As `laid`, on four bits."""
+    lora = {**LORA, "quantize": "4bit"}
+    laid = training("llava", "llama-3", {**STAGE, "lora": lora}, seed=WORDS_FIRST)
+    save(assembled("llava", "llama-3"), laid.root / "start")
+    train(laid.bench("whole", model=laid.root / "start"), Runtime())
+    return laid
+
+
+def test_four_bits_are_learnt_through_and_merge_into_the_former_precision(quantised):
+    start, trained = load(quantised.root / "start"), load(quantised.root / "whole" / "out")
+    assert changed(start, trained) == {"multi_modal_projector", "language_model"}
+    facts = [{name: (weight.shape, weight.dtype) for name, weight in model.network.state_dict().items()}
+             for model in (start, trained)]  # fmt: skip
+    assert facts[0] == facts[1]
+
+
+def test_on_four_bits_every_linear_layer_of_the_language_model_is_quantised_and_nothing_else():
+    model = assembled("llava", "llama-3")
+    linears = sum(isinstance(layer, nn.Linear) for layer in model.network.model.language_model.modules())
+    Adapted.of(model, Lora(**LORA, quantize="4bit"), 0)
+    small = {name for name, weight in model.network.named_parameters() if weight.dtype == torch.uint8}
+    assert len(small) == linears
+    assert all(name.startswith("model.language_model.layers.") for name in small)
+
+
+def test_merging_four_bits_leaves_the_logits_as_they_were(training, tmp_path):
+    model, untouched = (assembled("llava", "llama-3") for _ in range(2))
+    batch = batch_of(training("llava", "llama-3"), model, "0", "w3", "v7w-5", "w0")
+    learner = Adapted.of(model, Lora(**LORA, dropout=0, quantize="4bit"), 0)
+    optimizer = optimizer_of([weight for weight in trainable(model).values() if weight.is_floating_point()], 1e-2)
+    for _ in range(3):
+        learn(model, batch, optimizer)
+    with torch.no_grad():  # still in training: on a CPU, bitsandbytes packs its weights anew for inference
+        unmerged = model.network(input_ids=batch.ids, pixel_values=batch.pixels).logits
+    learner.save(tmp_path)
+    gap = (logits(load(tmp_path).network, batch) - unmerged).abs().max()
+    assert gap < 0.05 * (unmerged - logits(untouched.network, batch)).abs().max(), "bfloat16 until they are merged"
+
+
+def test_a_run_on_four_bits_that_is_stopped_ends_with_the_same_bytes(quantised):
+    with pytest.raises(Stopped):
+        train(quantised.bench("stopped", model=quantised.root / "start", stop_after=2), Runtime())
+    train(quantised.bench("stopped", model=quantised.root / "start"), Runtime())
+    assert files(quantised.root / "stopped" / "out") == files(quantised.root / "whole" / "out")
+
+
+def test_four_bits_without_bitsandbytes_name_the_extra(training, monkeypatch):
+    monkeypatch.setattr("vertebra.spec.find_spec", lambda _: None)
     laid = training("llava", "vicuna-s", {"lora": {**LORA, "quantize": "4bit"}})
     bench = laid.bench("run")
     with pytest.raises(ConfigError, match=r"bitsandbytes.*not installed.*vertebra\[qlora\]"):
