@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from vertebra.benchmarks import benchmark
 from vertebra.catalog import Catalog
 from vertebra.files import append_rows
-from vertebra.plan import Plan, Step, draw_plan
+from vertebra.plan import Kind, Plan, Step, draw_plan
 from vertebra.spec import Json, Study
 from vertebra.store import Fingerprints, Store
 
@@ -140,7 +140,7 @@ class Workshop:
 
     def start_engine(self, steps: list[Step], workers: int = 1) -> subprocess.Popen[str]:
         """Starts an engine on the store, for these steps; it prints every event."""
-        fields = ("kind", "label", "crew", "spec", "needs")
+        fields = ("kind", "label", "crew", "spec", "needs", "after")
         plain = [{name: getattr(step, name) for name in fields} for step in steps]
         return self._popen("-c", ENGINE, str(self.store), str(workers), json.dumps(plain))
 
@@ -161,10 +161,13 @@ class Workshop:
         return path
 
 
-def step(label: str, maker: str = "quick", needs: tuple[Step, ...] = (), crew: str = "") -> Step:
+def step(
+    label: str, maker: str = "quick", needs: Sequence[Step] = (), crew: str = "", after: Sequence[Step] = ()
+) -> Step:
     """A make step; its label tells its key from others'."""
     spec: dict[str, Json] = {"maker": maker, "label": label}
-    return Step("make", label, crew or label, spec, tuple(need.key for need in needs))
+    keys, before = (tuple(one.key for one in others) for others in (needs, after))
+    return Step("make", label, crew or label, spec, keys, before)
 
 
 def plan(*steps: Step) -> Plan:
@@ -210,15 +213,15 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def pretend(workshop: Workshop, study: Path) -> Plan:
-    """Puts results of all training and answering steps of a study that makes POPE into the store; the study's plan."""
+def pretend(workshop: Workshop, study: Path, kinds: Sequence[Kind] = ("check", "train", "predict")) -> Plan:
+    """Puts results of all steps of these kinds into the store, for a study of POPE; the study's plan."""
     found, catalog = Catalog.installed().study(str(study))
     with chdir(workshop.root):  # its weights are given relative to where it is run
         drawn = draw_plan(found, catalog, {"pope": benchmark("pope")}, Fingerprints.of(Store(workshop.store), None))
     store = Store(workshop.store)
     rows = [{"question_id": number, "text": ("Yes", "No")[number % 2]} for number in range(6)]
     for one in drawn.steps:
-        if one.kind in ("train", "predict") and not store.done(one.key):
+        if one.kind in kinds and not store.done(one.key):
             append_rows(store.work(one.key) / "out" / "answers.jsonl", rows)
             store.commit(one.key, one.preimage(), one.label, {"seconds": 1.0})
     return drawn

@@ -79,6 +79,17 @@ def test_a_crew_waits_for_what_it_needs_of_others(workshop: Workshop) -> None:
     assert sorted(order[2:]) == ["arm0", "arm0", "arm1", "arm1"]
 
 
+def test_a_step_waits_for_what_it_comes_after_though_it_does_not_need_it(workshop: Workshop) -> None:
+    check, wrong = step("check", "slow"), step("wrong", "refusing")
+    late, never = step("late", after=(check,)), step("never", after=(wrong,))
+    events: list[Event] = []
+    outcome = run(workshop, plan(check, wrong, late, never), workers=4, events=events)
+    order = [(type(event), event.step.label) for event in events if isinstance(event, Started | Finished)]
+    assert order.index((Finished, "check")) < order.index((Started, "late"))
+    assert labels(outcome.blocked) == ["never"]
+    assert step("late").key == late.key
+
+
 def test_crews_run_side_by_side(workshop: Workshop) -> None:
     events: list[Event] = []
     run(workshop, plan(step("a", "slow"), step("b", "slow")), workers=2, events=events)

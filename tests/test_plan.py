@@ -10,7 +10,7 @@ from tests.conftest import Workshop
 from vertebra.catalog import Catalog
 from vertebra.errors import UnknownName
 from vertebra.plan import Plan, Step, draw_plan
-from vertebra.spec import Study
+from vertebra.spec import Adopted, Study
 
 STUDY = Study(study="small", families=("eyes",), backbones=("ada", "bob"), data="pope")
 
@@ -45,8 +45,10 @@ def changed(before: Plan, after: Plan) -> set[str]:
 
 
 def test_a_study_is_data_then_stages_then_answers_and_scores_per_arm(folder: Path) -> None:
-    assert [step.label for step in draw(folder).steps][:8] == [
+    assert [step.label for step in draw(folder).steps][:10] == [
         "data/pope",
+        "check/ada",
+        "check/bob",
         "eyes/ada/seed0/pretrain",
         "eyes/ada/seed0/finetune",
         "eyes/ada/seed0/pope/answers",
@@ -60,7 +62,7 @@ def test_a_study_is_data_then_stages_then_answers_and_scores_per_arm(folder: Pat
 def test_every_step_stands_after_those_it_needs(folder: Path) -> None:
     seen: set[str] = set()
     for step in draw(folder).steps:
-        assert seen.issuperset(step.needs)
+        assert seen.issuperset(step.awaits)
         seen.add(step.key)
 
 
@@ -90,7 +92,7 @@ def test_another_backbone_keeps_every_other_step(folder: Path) -> None:
     )
     more = draw(folder, STUDY.model_copy(update={"backbones": ("eve", "ada", "bob")}))
     known = {step.key for step in draw(folder).steps}
-    assert {step.crew for step in more.steps if step.key not in known} == {"eyes/eve/seed0"}
+    assert {step.crew for step in more.steps if step.key not in known} == {"check", "eyes/eve/seed0"}
 
 
 def test_another_benchmark_keeps_every_other_step(folder: Path) -> None:
@@ -99,6 +101,7 @@ def test_another_benchmark_keeps_every_other_step(folder: Path) -> None:
 
 
 EVERYTHING = {"pretrain", "finetune", "pope/answers", "pope/score", "gqa/answers", "gqa/score"}
+CHECKS = {"ada", "bob"}
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,10 @@ EVERYTHING = {"pretrain", "finetune", "pope/answers", "pope/score", "gqa/answers
     [
         ("families/eyes.yaml", lambda text: text.replace("2e-05", "3e-05"), EVERYTHING - {"pretrain"}),
         ("families/eyes.yaml", lambda text: text.replace("[-2]", "[-1]"), EVERYTHING),
-        ("templates/bare.jinja", lambda text: text + " ", EVERYTHING),
+        ("templates/bare.jinja", lambda text: text + " ", EVERYTHING | CHECKS),
         ("mixtures/few.yaml", lambda text: "records: [more.json]\n", EVERYTHING),
         ("backbones/ada.yaml", lambda text: text + "title: Ada\n", set()),
+        ("backbones/ada.yaml", lambda text: text + "config: {model_type: llama}\n", {"ada"}),
         ("families/eyes.yaml", lambda text: "# a comment\n" + text, set()),
         ("mixtures/few.yaml", lambda text: "title: Few\n" + text, set()),
     ],
@@ -124,23 +128,46 @@ def test_what_decides_a_result_moves_the_keys_and_nothing_else_does(
 
 def test_a_seed_is_an_arm_of_its_own(folder: Path) -> None:
     both = draw(folder, STUDY.model_copy(update={"seeds": (0, 1)}))
-    assert len(both.steps) == 2 * len(draw(folder).steps) - 1
+    assert len(both.steps) == 2 * len(draw(folder).steps) - len({"data/pope", *CHECKS})
     assert len({step.key for step in both.steps}) == len(both.steps)
 
 
 def test_data_files_enter_by_content_where_no_step_makes_them(folder: Path) -> None:
     study = STUDY.model_copy(update={"data": None})
     before = draw(folder, study)
-    assert before.steps[0].files == ("few.json", ".")
+    assert next(step for step in before.steps if step.kind == "train").files == ("few.json", ".")
     assert changed(before, draw(folder, study, print_="2")) == EVERYTHING
     assert changed(draw(folder), draw(folder, print_="2")) == set()
 
 
 def test_only_the_first_stage_reads_weights(folder: Path) -> None:
-    first, second = draw(folder).steps[1:3]
+    first, second = [step for step in draw(folder).steps if step.kind == "train"][:2]
     assert first.weights == ("./weights", "./weights")
     assert second.weights == ()
     assert second.needs[-1] == first.key
+
+
+def test_training_waits_for_the_check_of_its_backbone_but_does_not_depend_on_it(folder: Path) -> None:
+    steps = {step.label: step for step in draw(folder).steps}
+    check, train = steps["check/ada"], steps["eyes/ada/seed0/pretrain"]
+    assert train.after == (check.key,)
+    assert train.key == replace(train, after=()).key
+
+
+ADOPTING = STUDY.model_copy(update={"adopt": {"released": Adopted(family="eyes", weights="./weights")}})
+
+
+def test_an_adopted_checkpoint_is_an_arm_without_training(folder: Path) -> None:
+    steps = [step for step in draw(folder, ADOPTING).steps if step.crew == "eyes/released/seed0"]
+    assert [step.label.split("/", 3)[3] for step in steps] == ["pope/answers", "pope/score", "gqa/answers", "gqa/score"]
+    assert steps[0].weights == ("./weights",)
+    assert steps[0].spec["model"] == {"weights": "./weights", "files": {}, "family": "llava"}
+    assert changed(draw(folder), draw(folder, ADOPTING)) == {"pope/answers", "pope/score", "gqa/answers", "gqa/score"}
+
+
+def test_a_study_may_be_of_adopted_checkpoints_alone(folder: Path) -> None:
+    alone = Study(study="small", adopt=ADOPTING.adopt, data="pope")
+    assert {step.crew for step in draw(folder, alone).steps} == {"data/pope", "eyes/released/seed0"}
 
 
 @pytest.mark.parametrize("field", ["families", "backbones"])

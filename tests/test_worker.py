@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.anatomy import backbone, parts
 from tests.conftest import Workshop, step
 
+from vertebra.catalog import Catalog
 from vertebra.plan import Kind, Step
-from vertebra.spec import Runtime
+from vertebra.spec import Json, Runtime
 from vertebra.store import Store
 from vertebra.worker import Job
 
@@ -56,12 +58,13 @@ def names(events: list[dict[str, Any]]) -> list[str]:
 
 def test_a_job_survives_its_way_as_a_line(tmp_path: Path) -> None:
     needed = step("a")
-    steps = (step("b \u2028 新", needs=(needed,)),)
+    steps = (step("b \u2028 新", needs=(needed,), after=(step("c"),)),)
     job = Job(tmp_path, Runtime(data=tmp_path, checkpoint_seconds=0.1), steps, {needed.key: "make"})
     line = job.to_line()
     assert line.count(b"\n") == 1
     again = Job.from_line(line)
     assert again.steps[0].key == steps[0].key
+    assert again.steps[0].awaits == steps[0].awaits
     assert again.runtime == job.runtime
     assert again.kinds == job.kinds
 
@@ -188,3 +191,34 @@ def test_scoring_grades_the_answers_of_the_step_that_it_needs(workshop: Workshop
     card = json.loads((store.out(scored.key) / "scorecard.json").read_text())
     assert card["metrics"]["accuracy"] == {"right": 100.0, "wrong": 0.0}[answers]
     assert len((store.out(scored.key) / "samples.jsonl").read_text().splitlines()) == 6
+
+
+def test_a_backbone_that_does_not_fit_is_refused_and_leaves_no_report(workshop: Workshop) -> None:
+    fitting, wrong = (
+        Step("check", f"check/{name}", "check", {
+            "backbone": {**backbone("llama-3").preimage(), **changes, "config": {}},
+            "template": Catalog.installed().template("llama_3"),
+            "example": Catalog.installed().example("llama_3"),
+        })
+        for name, changes in (("fitting", {}), ("wrong", {"pad": "<|eot_id|>"}))
+    )  # fmt: skip
+    events = Worker(workshop, fitting, wrong).events()
+    assert names(events) == ["started", "done", "started", "failed"]
+    assert events[-1]["exit_code"] == 3
+    assert events[-1]["message"].startswith("wrong does not fit: ")
+    store = Store(workshop.store)
+    report = json.loads((store.out(fitting.key) / "report.json").read_text())
+    assert (report["backbone"], report["fits"]) == ("fitting", True)
+    assert not store.done(wrong.key)
+
+
+def test_an_adopted_checkpoint_is_the_model_that_answers(workshop: Workshop) -> None:
+    spec: dict[str, Json] = {"benchmark": "pope", "max_new_tokens": 4}
+    made = Step("make", "data/pope", "data/pope", {"maker": "pope", "version": 1})
+    for source, told in ((str(parts() / "llama-3"), "loadable checkpoint"), (str(workshop.root / "no"), "no config")):
+        adopting: dict[str, Json] = {**spec, "model": {"weights": source, "family": "llava"}}
+        predicted = Step("predict", "m/pope/answers", "m", adopting, (made.key,))
+        failure = Worker(workshop, made, predicted).events()[-1]
+        assert failure["exit_code"] == 4, failure
+        assert source in failure["message"]
+        assert told in failure["message"]

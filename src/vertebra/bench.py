@@ -6,7 +6,7 @@ bench.data      steps/07…/out    the data folder
 bench.folder    work/c4…         survives crashes: checkpoints, half-written answers
 bench.out       work/c4…/out     the result; becomes visible when the step is finished
 
-All folders are in the store.
+All folders are in the store, but for what the user brought: data, and checkpoints that were adopted.
 """
 
 import time
@@ -38,7 +38,7 @@ class Bench:
     needs: Mapping[str, Path]
     """The results it reads, by key, in the plan's order."""
     model: Path | None
-    """The result of the training step among the needs, where there is one."""
+    """The result of the training step among the needs, or the checkpoint that was adopted, where there is one."""
     data: Path | None
     """The data folder: what the needed make step wrote, else the one given by --data."""
     progress: Progress

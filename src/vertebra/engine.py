@@ -207,7 +207,7 @@ class _Engine:
             if len(self.workers) >= self.runtime.workers:
                 break
             own = {step.key for step in steps}
-            if all(self.store.done(need) for step in steps for need in step.needs if need not in own):
+            if all(self.store.done(key) for step in steps for key in step.awaits if key not in own):
                 del self.waiting[crew]
                 self._start(crew, steps)
 
@@ -216,7 +216,7 @@ class _Engine:
         lost = {failure.step.key for failure in self.failed} | {step.key for step in self.blocked}
         for crew, steps in list(self.waiting.items()):
             for step in list(steps):
-                if not lost.isdisjoint(step.needs):
+                if not lost.isdisjoint(step.awaits):
                     lost.add(step.key)
                     self.blocked.append(step)
                     steps.remove(step)

@@ -1,6 +1,7 @@
-"""A study as steps: what has to be made, trained, answered and scored, each under a key that its inputs decide.
+"""A study as steps, each under a key that its inputs decide: to make, check, train, predict and score.
 
     make     data/miniature
+    check    check/tiny-phi-3
     train    tiny-llava-1.5/tiny-phi-3/seed0/pretrain      then .../finetune, .../stage3
     predict  tiny-llava-1.5/tiny-phi-3/seed0/pope/answers
     score    tiny-llava-1.5/tiny-phi-3/seed0/pope/score
@@ -17,9 +18,9 @@ from vertebra.catalog import Catalog
 from vertebra.source import local_files
 from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
 
-Kind = Literal["make", "train", "predict", "score"]
+Kind = Literal["make", "check", "train", "predict", "score"]
 
-VERSIONS: Mapping[Kind, int] = {"make": 2, "train": 1, "predict": 1, "score": 1}
+VERSIONS: Mapping[Kind, int] = {"make": 2, "check": 1, "train": 1, "predict": 1, "score": 1}
 """Raised when the code of a kind of step changes what comes out of it."""
 
 
@@ -62,6 +63,8 @@ class Step:
     spec: Mapping[str, Json]
     needs: tuple[str, ...] = ()
     """Keys of the steps whose results it reads."""
+    after: tuple[str, ...] = ()
+    """Keys of the steps that have to be finished before it begins, though it reads nothing of them."""
     files: tuple[str, ...] = ()
     """Files under the data folder that it reads, where no step makes them."""
     weights: tuple[str, ...] = ()
@@ -70,6 +73,11 @@ class Step:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", digest(self.preimage()))
+
+    @property
+    def awaits(self) -> tuple[str, ...]:
+        """Keys of all steps that have to be finished before it begins."""
+        return (*self.needs, *self.after)
 
     def preimage(self) -> dict[str, Json]:
         """What the key is the digest of."""
@@ -112,16 +120,31 @@ def draw_plan(
     maker = study.data
     make = Step("make", f"data/{maker}", f"data/{maker}", {"maker": maker, "version": VERSIONS["make"]})
     data = _Data(make if maker else None, fingerprint)
-    steps = [make] if maker else []
-    for family in map(catalog.family, study.families):
+    backbones = [catalog.backbone(name) for name in study.backbones]
+    checks = [_check(backbone, catalog, data) for backbone in backbones]
+    steps = [*([make] if maker else []), *checks]
+    for family in map(catalog.family, dict.fromkeys((*study.families, *study.adopting()))):
         mixtures = {stage.mixture: catalog.mixture(stage.mixture) for stage in family.stages.values()}
-        for backbone in map(catalog.backbone, study.backbones):
+        for backbone, check in zip(backbones, checks, strict=True) if family.name in study.families else ():
             for seed in study.seeds:
-                arm = _Arm(family, backbone, seed, catalog.template(backbone.chat))
+                arm = _Arm(family, backbone, seed, catalog.template(backbone.chat), check.key)
                 trained = arm.training(mixtures, data)
-                measured = arm.measuring(trained[-1].key, benchmarks, data)
-                steps += [*trained, *measured]
+                steps += [*trained, *_Model(arm.crew, (trained[-1].key,)).measuring(benchmarks, data)]
+        for name, source in study.adopting().get(family.name, {}).items():
+            steps += _adopted(family, name, source, data).measuring(benchmarks, data)
     return Plan(study, tuple(steps))
+
+
+def _check(backbone: Backbone, catalog: Catalog, data: _Data) -> Step:
+    """Proves that a backbone fits; no training begins before, and none depends on what the proof looked like."""
+    spec: dict[str, Json] = {
+        "backbone": {**backbone.preimage(), "config": backbone.config},
+        "template": catalog.template(backbone.chat),
+        "example": catalog.example(backbone.chat),
+        "weights": {backbone.weights: data.weights(backbone.weights)},
+        "version": VERSIONS["check"],
+    }
+    return Step("check", f"check/{backbone.name}", "check", spec, weights=(backbone.weights,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +155,7 @@ class _Arm:
     backbone: Backbone
     seed: int
     template: str
+    check: str
 
     @property
     def crew(self) -> str:
@@ -164,15 +188,33 @@ class _Arm:
             self.crew,
             spec,
             needs=(*data.needs(), *(step.key for step in before)),
+            after=(self.check,),
             files=() if data.step else tuple(dict.fromkeys((*mixture.records, mixture.images))),
             weights=weights,
         )
 
-    def measuring(self, model: str, benchmarks: Mapping[str, BenchmarkFacts], data: _Data) -> list[Step]:
+
+def _adopted(family: Family, name: str, source: str, data: _Data) -> "_Model":
+    """A checkpoint that was trained elsewhere; it counts as seed 0."""
+    spec: dict[str, Json] = {"model": {"weights": source, "files": data.weights(source), "family": family.model}}
+    return _Model(f"{family.name}/{name}/seed0", spec=spec, weights=(source,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What is measured: the model of a training step, or one that `spec` names."""
+
+    crew: str
+    needs: tuple[str, ...] = ()
+    spec: Mapping[str, Json] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+
+    def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data) -> list[Step]:
         steps = []
         for name, benchmark in benchmarks.items():
             files = tuple(f"{name}/{file}" for file in benchmark.files)
             spec: dict[str, Json] = {
+                **self.spec,
                 "benchmark": name,
                 "prompts": benchmark.prompts,
                 "max_new_tokens": benchmark.max_new_tokens,
@@ -182,7 +224,8 @@ class _Arm:
             }
             label = f"{self.crew}/{name}"
             reads = () if data.step else files
-            answers = Step("predict", f"{label}/answers", self.crew, spec, (model, *data.needs()), reads)
+            needs = (*self.needs, *data.needs())
+            answers = Step("predict", f"{label}/answers", self.crew, spec, needs, files=reads, weights=self.weights)
             grading: dict[str, Json] = {
                 "benchmark": name,
                 "grading": benchmark.grading,
@@ -190,5 +233,5 @@ class _Arm:
                 "version": VERSIONS["score"],
             }
             needs = (answers.key, *data.needs())
-            steps += [answers, Step("score", f"{label}/score", self.crew, grading, needs, reads)]
+            steps += [answers, Step("score", f"{label}/score", self.crew, grading, needs, files=reads)]
         return steps

@@ -178,14 +178,24 @@ class Judge(Spec):
     endpoint: str = "openai"
 
 
+class Adopted(Spec):
+    """A checkpoint that was trained elsewhere, of a family, measured as the study's own are."""
+
+    family: str
+    weights: str
+    """A folder such as `vertebra convert` writes, or a hub id, written as a backbone's."""
+
+
 class Study(Spec):
-    """A grid of families × backbones × seeds, measured on benchmarks."""
+    """A grid of families × backbones × seeds, and adopted checkpoints beside it, measured on benchmarks."""
 
     study: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
     """Also the name of its report's folder."""
     title: str = ""
-    families: Names
-    backbones: Names
+    families: Names | tuple[()] = ()
+    backbones: Names | tuple[()] = ()
+    adopt: Mapping[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], Adopted] = {}
+    """By the name that stands in a backbone's place in tables."""
     benchmarks: Literal["all"] | Names = "all"
     seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)] = (0,)
     data: str | None = None
@@ -193,6 +203,22 @@ class Study(Spec):
     judge: Judge | None = None
     catalog: Path | None = None
     """A folder beside the file with further backbones/, families/, mixtures/."""
+
+    def adopting(self) -> dict[str, dict[str, str]]:
+        """The weights of adopted checkpoints by family and name."""
+        found: dict[str, dict[str, str]] = {}
+        for name, adopted in self.adopt.items():
+            found.setdefault(adopted.family, {})[name] = adopted.weights
+        return found
+
+    @model_validator(mode="after")
+    def _has_models_with_names_of_their_own(self) -> Self:
+        if bool(self.families) != bool(self.backbones) or not (self.families or self.adopt):
+            raise PydanticCustomError("empty", "a study takes `families` and `backbones`, or `adopt`")
+        for name in self.adopt:
+            if name in self.backbones:
+                raise PydanticCustomError("taken", "{name} is adopted and a backbone; rename it", {"name": repr(name)})
+        return self
 
 
 class Runtime(BaseModel):
@@ -303,7 +329,8 @@ def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.No
         return UnknownName("field", keys[-1], _fields_at(kind, keys[:-1]), where)
     if first["type"] == "missing":
         return ConfigError(f"{where}: `{'.'.join(keys)}` is missing.")
-    return ConfigError(f"{where}: `{'.'.join(keys)}`: {first['msg'].lower()}.")
+    about = f"`{'.'.join(keys)}`: " if keys else ""
+    return ConfigError(f"{where}: {about}{first['msg'][:1].lower()}{first['msg'][1:]}.")
 
 
 def _line(node: yaml.Node | None, keys: Sequence[str]) -> int:

@@ -32,7 +32,8 @@ from vertebra.bench import Bench, Progress
 from vertebra.errors import Stopped, UnknownName, VertebraError
 from vertebra.files import append_rows, storage_error, write_atomically
 from vertebra.plan import Kind, Step
-from vertebra.spec import Json, Runtime
+from vertebra.source import locate
+from vertebra.spec import Backbone, Json, Runtime
 from vertebra.store import Store
 
 _SECONDS_BETWEEN_REPORTS = 0.2
@@ -64,7 +65,9 @@ class Job:
     def from_line(cls, line: bytes) -> "Job":
         """The job that `to_line` wrote; the steps' keys are computed anew."""
         job = json.loads(line)
-        steps = tuple(Step(**{**step, "needs": tuple(step["needs"])}) for step in job["steps"])
+        steps = tuple(
+            Step(**{**step, "needs": tuple(step["needs"]), "after": tuple(step["after"])}) for step in job["steps"]
+        )
         return cls(Path(job["store"]), Runtime.model_validate(job["runtime"]), steps, job["kinds"])
 
 
@@ -94,7 +97,7 @@ def work(job: Job, tell: Tell, stopping: Callable[[], bool]) -> None:
     for step in job.steps:
         if stopping():
             return
-        if not lost.isdisjoint(step.needs):
+        if not lost.isdisjoint(step.awaits):
             lost.add(step.key)
             continue
         tell("started", step.key)
@@ -152,11 +155,17 @@ def _bench(step: Step, job: Job, tell: Tell, stopping: Callable[[], bool]) -> Be
         folder=folder,
         out=folder / "out",
         needs=outs,
-        model=of_kind.get("train"),
+        model=of_kind.get("train") or _adopted(step),
         data=of_kind.get("make", job.runtime.data),
         progress=_progress(step.key, tell),
         stopping=stopping,
     )
+
+
+def _adopted(step: Step) -> Path | None:
+    """The folder of the checkpoint that a step names, where it is none of the study's own."""
+    model = step.spec.get("model")
+    return locate(str(model["weights"])) if isinstance(model, Mapping) else None
 
 
 def _runner(kind: Kind) -> Callable[[Bench, Runtime], None]:
@@ -164,6 +173,8 @@ def _runner(kind: Kind) -> Callable[[Bench, Runtime], None]:
     match kind:
         case "make":
             return _make
+        case "check":
+            return _check
         case "train":
             from vertebra.train import train
 
@@ -191,6 +202,17 @@ def _make(bench: Bench, _runtime: Runtime) -> None:
     shutil.rmtree(bench.out)  # half a data folder is no start for another
     bench.out.mkdir()
     makers[name].load()(bench.out, progress)
+
+
+def _check(bench: Bench, _runtime: Runtime) -> None:
+    """Proves that a backbone fits: out/report.json. `Refused` when it does not."""
+    from vertebra.model.contract import examine
+
+    backbone = Backbone.model_validate(bench.spec["backbone"]).model_copy(update={"name": bench.label.split("/")[-1]})
+    example = bench.spec["example"]
+    report = examine(backbone, str(bench.spec["template"]), None if example is None else str(example))
+    report.demand()
+    write_atomically(bench.out / "report.json", json.dumps(report.document(), indent=1) + "\n")
 
 
 def _score(bench: Bench, _runtime: Runtime) -> None:

@@ -40,7 +40,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def start_and_wait(workshop: Workshop, *more: str) -> subprocess.Popen[str]:
     """A run of an endless study that has come to work."""
-    workshop.study(ENDLESS, "endless")
+    pretend(workshop, workshop.study(ENDLESS, "endless"), ("check",))
     process = workshop.start("run", "endless.yaml", "--store", "store", *more)
     deadline = time.monotonic() + 20
     while not list(workshop.store.glob("work/*")) and time.monotonic() < deadline:
@@ -53,10 +53,10 @@ def test_plan_lists_every_step_with_what_it_waits_for(workshop: Workshop) -> Non
     done = workshop.vertebra("plan", "small.yaml")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "small: 0 of 9 steps are done, 9 would run."
+    assert lines[0] == "small: 0 of 11 steps are done, 11 would run."
     assert "  run     data/pope: nothing like it in the store" in lines
     assert lines[lines.index("eyes/ada/seed0") + 1 :][:4] == [
-        "  run     pretrain: needs data/pope",
+        "  run     pretrain: needs check/ada",
         "  run     finetune: needs pretrain",
         "  run     pope/answers: needs finetune",
         "  run     pope/score: needs pope/answers",
@@ -76,7 +76,7 @@ def test_plan_changes_nothing(workshop: Workshop) -> None:
 def test_plan_of_a_hundred_steps_takes_well_under_a_second(workshop: Workshop) -> None:
     workshop.study(SMALL + f"seeds: {list(range(13))}\n")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)  # processor time: the machine may be busy
-    assert len(json.loads(workshop.vertebra("plan", "small.yaml", "--json").stdout)["steps"]) == 105
+    assert len(json.loads(workshop.vertebra("plan", "small.yaml", "--json").stdout)["steps"]) == 107
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
@@ -104,7 +104,8 @@ def test_an_added_backbone_leaves_all_other_steps_done(finished: Workshop) -> No
     finished.study(SMALL.replace("[ada, bob]", "[ada, eve, bob]"))
     steps = json.loads(plan_json(finished))["steps"]
     assert {step["label"].split("/")[1] for step in steps if step["state"] == "run"} == {"eve"}
-    assert "backbone.pad differs from finished step eyes/" in steps[5]["why"]
+    waiting = next(step for step in steps if step["label"] == "eyes/eve/seed0/pretrain")
+    assert waiting["why"] == "needs check/eve"
 
 
 def test_run_prints_the_table_and_where_the_report_is(finished: Workshop) -> None:
@@ -215,7 +216,7 @@ def test_a_data_folder_that_does_not_exist_is_told(workshop: Workshop) -> None:
 def test_the_environment_may_say_where_the_store_is(finished: Workshop) -> None:
     environment = {**finished.environment, "VERTEBRA_STORE": "store"}
     done = Workshop(finished.root, environment).vertebra("plan", "small.yaml")
-    assert done.stdout.startswith("small: 9 of 9 steps are done, 0 would run.")
+    assert done.stdout.startswith("small: 11 of 11 steps are done, 0 would run.")
 
 
 def test_status_tells_done_begun_and_missing(finished: Workshop) -> None:
@@ -223,7 +224,7 @@ def test_status_tells_done_begun_and_missing(finished: Workshop) -> None:
     steps = {step["label"]: step for step in json.loads(plan_json(finished))["steps"]}
     (finished.store / "work" / steps["eyes/ada/seed1/pretrain"]["key"]).mkdir()
     done = finished.vertebra("status", "small.yaml", "--store", "store")
-    assert done.stdout.startswith("small: 9 of 17 steps are done.")
+    assert done.stdout.startswith("small: 11 of 19 steps are done.")
     assert "  done    pretrain: 1.0 s\n" in done.stdout
     assert "  begun   pretrain\n" in done.stdout
     assert "  missing finetune\n" in done.stdout
@@ -279,7 +280,7 @@ def test_two_runs_on_one_store_do_not_meet(workshop: Workshop) -> None:
 
 
 def test_a_failed_step_is_told_with_its_log_and_the_exit_code_is_one(workshop: Workshop) -> None:
-    workshop.study(SMALL.replace("data: pope", "data: buggy"))
+    pretend(workshop, workshop.study(SMALL.replace("data: pope", "data: buggy")), ("check",))
     done = workshop.vertebra("run", "small.yaml", "--store", "store")
     assert done.returncode == 1
     assert "failed: data/buggy: ZeroDivisionError: division by zero\n  | about to divide\n" in done.stderr

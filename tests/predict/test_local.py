@@ -15,7 +15,7 @@ from vertebra.bench import Bench
 from vertebra.benchmarks import benchmark
 from vertebra.chat import Turn
 from vertebra.data import Eyes
-from vertebra.errors import DataError, Stopped
+from vertebra.errors import DataError, Refused, Stopped
 from vertebra.model import VisionLanguageModel, load, save
 from vertebra.predict import predict
 from vertebra.predict.local import BATCH, answers, asked, grid
@@ -243,6 +243,22 @@ def test_a_stopped_run_keeps_its_answers_and_goes_on(study):
     assert not (study / "stopped" / "out" / "answers.jsonl").exists()
     predict(bench(study, "stopped"), Runtime())
     assert result(study, "stopped") == result(study, "whole")
+
+
+def test_an_adopted_checkpoint_of_another_family_is_refused(study):
+    for family in ("vip_llava", "llava"):
+        adopting = bench(study, f"adopted-{family}")
+        adopting = replace(adopting, spec={**adopting.spec, "model": {"weights": "released", "family": family}})
+        if family == "llava":
+            with pytest.raises(Refused, match="released is a vip_llava checkpoint, but the study adopts it as llava"):
+                predict(adopting, Runtime())
+        else:
+            predict(adopting, Runtime())
+    texts = [
+        [json.loads(line)["text"] for line in result(study, name).splitlines()]
+        for name in ("whole", "adopted-vip_llava")
+    ]
+    assert texts[0] == texts[1]
 
 
 def test_regions_are_asked_about_as_their_benchmark_says(study):

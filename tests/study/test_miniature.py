@@ -67,7 +67,20 @@ def test_the_radar_plots_are_pictures(store):
 
 def test_nothing_is_left_to_do_afterwards(store):
     planned = json.loads(_vertebra("plan", "miniature", "--store", str(store), "--json").stdout)
-    assert (planned["run"], planned["done"]) == (0, 85)
+    assert (planned["run"], planned["done"]) == (0, 89)
+
+
+def test_an_adopted_checkpoint_is_measured_like_the_one_that_was_trained(store, headlines):
+    plan = json.loads(_vertebra("plan", "miniature", "--store", str(store), "--json").stdout)
+    trained = next(step["key"] for step in plan["steps"] if step["label"] == "tiny-vip-llava/tiny-phi-3/seed0/stage3")
+    study = store.parent / "adopting.yaml"
+    released = f"released: {{family: tiny-vip-llava, weights: {store}/steps/{trained}/out}}"
+    study.write_text(f"study: adopting\nadopt:\n  {released}\nbenchmarks: [gqa]\ndata: miniature\n")
+    ran = _vertebra("run", str(study), "--store", str(store), "--json")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    row = json.loads(ran.stdout)["rows"][0]
+    assert (row["family"], row["backbone"]) == ("tiny-vip-llava", "released")
+    assert row["value"] == headlines["gqa"]["tiny-vip-llava/tiny-phi-3"]
 
 
 def test_a_new_grading_rule_runs_scoring_alone(store):

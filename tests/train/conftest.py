@@ -63,7 +63,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Training
         entry(root / "catalog/mixtures/words.yaml", {"records": ["words.json"]})
         catalog = Catalog.installed().with_folder(root / "catalog")
         study = Study(study="t", families=("eyes",), backbones=("spine",), seeds=(seed,))
-        return Training(root, list(draw_plan(study, catalog, {}).steps))
+        return Training(root, [step for step in draw_plan(study, catalog, {}).steps if step.kind == "train"])
 
     return lay_out
 

@@ -124,10 +124,9 @@ def _cut(rows: list[_Row]) -> tuple[list[str], list[str]]:
     return [row.id for row in rows if row.fitted.lost and row.fitted.teaches], lost
 
 
-def _document(report: "Report", rows: list[_Row]) -> dict[str, object]:
-    checks = [check._asdict() for check in report.checks]
+def _document(report: "Report", rows: list[_Row]) -> "dict[str, Json]":
     cut, lost = _cut(rows)
-    document: dict[str, object] = {"backbone": report.backbone, "fits": report.fits, "checks": checks}
+    document = report.document()
     if rows:
         document["conversations"] = {"n": len(rows), "cut": cut, "lost": lost}
     return document

@@ -73,7 +73,7 @@ class Genealogy:
 
     def needs(self, step: Step) -> list[str]:
         """Labels of the steps that it waits for, in the plan's order."""
-        return [self.labels[need] for need in self.order if need in step.needs and need not in self.done]
+        return [self.labels[need] for need in self.order if need in step.awaits and need not in self.done]
 
     def kin(self, step: Step) -> Kin | None:
         """The finished step of its kind with the fewest different fields; of equals, the one of the same name."""

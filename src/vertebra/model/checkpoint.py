@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from vertebra.chat import ChatFormat, Conversation
-from vertebra.errors import DataError, VertebraError
+from vertebra.errors import DataError, Refused, VertebraError
 
 Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
 
@@ -28,6 +28,11 @@ class VisionLanguageModel(NamedTuple):
 
     network: Network
     processor: LlavaProcessor
+
+    @property
+    def family(self) -> str:
+        """The network's name in a family: `llava` or `vip_llava`."""
+        return "vip_llava" if isinstance(self.network, VipLlavaForConditionalGeneration) else "llava"
 
     @property
     def chat(self) -> ChatFormat:
@@ -68,12 +73,21 @@ def save(model: VisionLanguageModel, folder: Path) -> None:
 
 
 def load(folder: Path) -> VisionLanguageModel:
-    """The model in a folder, on the CPU in the precision it was saved in. `DataError` when it cannot be read."""
+    """The model in a folder, on the CPU in the precision it was saved in.
+
+    `DataError` when it cannot be read or has no chat format, `Refused` when it is no LLaVA.
+    """
     try:
         network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", local_files_only=True)
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder} does not hold a loadable checkpoint: {error}") from error
+    if not isinstance(network, LlavaForConditionalGeneration | VipLlavaForConditionalGeneration):
+        raise Refused(f"{folder} holds a {type(network).__name__}, which is neither LLaVA-1.5 nor ViP-LLaVA.")
+    if processor.chat_template is None:
+        raise DataError(f"{folder} has no chat template, so nothing says how to speak to it. Convert it once more.")
+    if network.generation_config.pad_token_id is None:
+        network.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return VisionLanguageModel(network.eval(), processor)
 
 

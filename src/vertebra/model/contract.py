@@ -37,7 +37,7 @@ from vertebra.model.checkpoint import VisionLanguageModel
 from vertebra.model.head import TOLERANCE
 from vertebra.model.speech import generation_of, open_tokenizer, processor_of
 from vertebra.source import locate, missing
-from vertebra.spec import Backbone, Family, Stage
+from vertebra.spec import Backbone, Family, Json, Stage
 
 _SIDE, _PATCH = 28, 14
 _STEPS, _RATE, _LEARNED_WELL = 200, 5e-3, 0.1
@@ -66,6 +66,11 @@ class Report:
     def fits(self) -> bool:
         """Whether every check passed."""
         return all(check.passed for check in self.checks)
+
+    def document(self) -> dict[str, Json]:
+        """As JSON."""
+        checks = [check._asdict() for check in self.checks]
+        return {"backbone": self.backbone, "fits": self.fits, "checks": checks}
 
     def demand(self) -> None:
         """`Refused`, with every reason, unless the backbone fits."""

@@ -7,7 +7,7 @@ cut off and keeps what was written, so its answers are those of a run that was n
      "metadata": {}}
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from vertebra.bench import Bench
 from vertebra.benchmarks import benchmark
 from vertebra.chat import Conversation, Turn
 from vertebra.data import Eyes
-from vertebra.errors import DataError, Stopped
+from vertebra.errors import DataError, Refused, Stopped
 from vertebra.files import append_rows, read_rows, write_atomically
 from vertebra.model import VisionLanguageModel, load
 from vertebra.model.checkpoint import device_of
@@ -48,6 +48,7 @@ def predict(bench: Bench, runtime: Runtime) -> None:
     folder = bench.data / name
     samples = benchmark(name).load(folder)
     model = _open(bench.model)
+    _check_family(model, bench)
     growing = bench.folder / "answers.jsonl"
     answered = {str(row["question_id"]): row for row in read_rows(growing)}
     for batch in grid([asked(model, sample) for sample in samples]):
@@ -110,6 +111,13 @@ def answers(model: VisionLanguageModel, questions: Sequence[Question], folder: P
 def _open(folder: Path) -> VisionLanguageModel:
     """The benchmarks of one model follow each other in one process; it is read once."""
     return load(folder)
+
+
+def _check_family(model: VisionLanguageModel, bench: Bench) -> None:
+    """`Refused` for an adopted checkpoint of another family than the study says."""
+    adopted, found = bench.spec.get("model"), model.family
+    if isinstance(adopted, Mapping) and adopted["family"] != found:
+        raise Refused(f"{adopted['weights']} is a {found} checkpoint, but the study adopts it as {adopted['family']}.")
 
 
 def _left_padded(prompts: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
