@@ -23,8 +23,10 @@ $(READY): pyproject.toml constraints.txt
 study: install
 	$(BIN)/vertebra run miniature
 
+# Whole studies run by themselves, for they keep all cores busy.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 8
+	$(BIN)/python -m pytest -m study
 
 check: install
 	$(BIN)/ruff check src tests

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the engine's workers have it; read when torch is imported
+
 from vertebra.benchmarks import benchmark
 from vertebra.catalog import Catalog
 from vertebra.files import append_rows
