@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from vertebra.chat import Conversation, Turn
-from vertebra.chat.records import Told, read_records
+from vertebra.chat.records import Told, read_conversations, read_records
 from vertebra.errors import DataError
 from vertebra.visual.marks import COLOURS
 
@@ -20,6 +20,16 @@ SPOKEN = {
     "id": "17",
     "image": "train/17.png",
     "conversations": [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "red"}],
+}
+COMPARED = {
+    "id": 18,
+    "image": ["a.png", "b/c.png", "a.png"],
+    "conversations": [
+        {"from": "human", "value": "Is it <image> or <image>?"},
+        {"from": "gpt", "value": "neither"},
+        {"from": "human", "value": "<image>\nAnd here?"},
+        {"from": "gpt", "value": "yes"},
+    ],
 }
 BOXES = [[1, 2, 30, 40], [50, 2, 80.5, 40], [1, 60, 30, 90], [50, 60, 80, 90]]
 POINTING = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
@@ -77,11 +87,12 @@ def test_a_conversation_is_told_as_it_stands(tmp_path):
 
 
 def test_records_keep_their_order_ids_as_text_and_images(tmp_path):
-    records = read_records(written(tmp_path, SPOKEN, spoken(("human", "hi"), ("gpt", "ho"), id=5), POINTING))
-    assert [(record.id, record.image) for record in records] == [
-        ("17", "train/17.png"),
-        ("5", None),
-        ("v7w-4", "4.png"),
+    records = read_records(written(tmp_path, SPOKEN, spoken(("human", "hi"), ("gpt", "ho"), id=5), POINTING, COMPARED))
+    assert [(record.id, record.images) for record in records] == [
+        ("17", ("train/17.png",)),
+        ("5", ()),
+        ("v7w-4", ("4.png",)),
+        ("18", ("a.png", "b/c.png", "a.png")),
     ]
 
 
@@ -91,6 +102,61 @@ def test_records_keep_their_order_ids_as_text_and_images(tmp_path):
 def test_the_image_comes_first_and_once_wherever_a_message_mentions_it(tmp_path, text):
     asked = told(tmp_path, spoken(("human", text), ("gpt", "red"), image="a.png")).conversation.turns[0]
     assert asked == Turn("user", "What?", images=1)
+
+
+def test_several_images_stay_where_they_are_mentioned(tmp_path):
+    """Unlike one alone; the newline behind each is the chat format's to write."""
+    assert told(tmp_path, COMPARED).conversation.turns == (
+        Turn("user", "Is it  or ?", images=2, places=(6, 10)),
+        Turn("assistant", "neither"),
+        Turn("user", "And here?", images=1),
+        Turn("assistant", "yes"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "turn"),
+    [
+        ("<image>\n<image>\nCompare.", Turn("user", "Compare.", images=2)),
+        ("<image><image>", Turn("user", "", images=2)),
+        ("Compare.\n<image>\n\n<image>", Turn("user", "Compare.\n\n", images=2, places=(9, 10))),
+        (" 一 <image> 🙂<image>\n ", Turn("user", " 一  🙂 ", images=2, places=(3, 5))),
+    ],
+)
+def test_a_message_of_several_images_keeps_all_else_that_it_says(tmp_path, text, turn):
+    record = spoken(("human", text), ("gpt", "\nBoth."), image=["a.png", "b.png"])
+    assert told(tmp_path, record).conversation.turns == (turn, Turn("assistant", "\nBoth."))
+
+
+@quick
+@given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1), max_size=4))
+def test_images_between_any_words_are_put_back_between_them(tmp_path, questions):
+    """Apart from the newline behind an image."""
+    images = [f"{number}.png" for number in range(sum(len(pieces) - 1 for pieces in questions))]
+    assume(len(images) > 1)
+    turns = [turn for pieces in questions for turn in (("human", "<image>".join(pieces)), ("gpt", "yes"))]
+    conversation = told(tmp_path, spoken(*turns, image=images)).conversation
+    for pieces, turn in zip(questions, conversation.turns[::2], strict=True):
+        written = "".join("<image>" if part["type"] == "image" else part["text"] for part in turn.message()["content"])
+        assert written == pieces[0] + "".join("<image>" + piece.removeprefix("\n") for piece in pieces[1:])
+
+
+def test_a_list_of_one_image_is_one_image_and_an_empty_one_is_none(tmp_path):
+    assert told(tmp_path, {**SPOKEN, "image": ["train/17.png"]}) == told(tmp_path, SPOKEN)
+    assert told(tmp_path, spoken(("human", "hi"), ("gpt", "ho"), image=[])).conversation.images == 0
+
+
+def test_conversations_are_told_alone_as_they_are_told_with_their_images(tmp_path):
+    path = written(tmp_path, SPOKEN, COMPARED, spoken(("human", "hi"), ("gpt", "ho")))
+    records = read_records(path)
+    assert read_conversations(path) == [(one.id, one.tell(random.Random(), SIZE).conversation) for one in records]
+
+
+def test_images_are_not_looked_for_but_a_list_of_them_is_counted(tmp_path):
+    ((_, conversation),) = read_conversations(written(tmp_path, {**SPOKEN, "image": None}))
+    assert conversation.images == 1
+    with pytest.raises(DataError, match=r"record 0 \(id 18\): its messages .* 3 shown by <image> and 2 named"):
+        read_conversations(written(tmp_path, {**COMPARED, "image": ["a.png", "b.png"]}))
 
 
 def test_a_message_without_an_image_keeps_its_blanks(tmp_path):
@@ -188,7 +254,9 @@ def test_another_randomness_draws_other_colours(tmp_path):
     assert len({tuple(mark.colour for mark in one.marks) for one in tellings(tmp_path, POINTING, 20)}) > 15
 
 
-@pytest.mark.parametrize("image", ["/etc/passwd", "../secret.png", "a/../../secret.png", "", 7, ["a.png"], {"a": 1}])
+@pytest.mark.parametrize(
+    "image", ["/etc/passwd", "../secret.png", "a/../../secret.png", "", 7, ["a.png", ""], [["a.png"]], {"a": 1}]
+)
 @pytest.mark.parametrize("record", [SPOKEN, POINTING])
 def test_an_image_outside_the_folder_is_refused(tmp_path, record, image):
     assert "inside the image folder" in complaint(tmp_path, {**record, "image": image})
@@ -205,13 +273,20 @@ def test_an_image_outside_the_folder_is_refused(tmp_path, record, image):
         (spoken(("human", "hi"), ("gpt", " \n")), "is empty"),
         (spoken(("human", "hi"), ("gpt", "<image>"), image="a.png"), "`value` holds <image>"),
         (spoken(("system", "be kind"), ("human", "hi"), ("gpt", "ho")), "`from` must be human or gpt, found 'system'"),
-        (spoken(("human", "<image>"), ("gpt", "ho")), "1 of its messages hold <image>, but it has no image"),
-        (spoken(("human", "<image>"), ("gpt", "ho"), image=None), "1 of its messages hold <image>, but it has no"),
-        (spoken(("human", "hi"), ("gpt", "ho"), image="a.png"), "0 of its messages hold <image>, but it has 1 image"),
+        (spoken(("human", "<image>"), ("gpt", "ho")), "1 shown by <image> and 0 named"),
+        (spoken(("human", "<image>"), ("gpt", "ho"), image=None), "1 shown by <image> and 0 named"),
+        (spoken(("human", "hi"), ("gpt", "ho"), image="a.png"), "0 shown by <image> and 1 named"),
         (
             spoken(("human", "<image>"), ("gpt", "a"), ("human", "<image>"), ("gpt", "b"), image="a.png"),
-            "2 of its messages hold <image>",
+            "2 shown by <image> and 1 named",
         ),
+        ({**COMPARED, "image": ["a.png", "b.png"]}, "3 shown by <image> and 2 named"),
+        ({**COMPARED, "image": ["a.png"] * 4}, "3 shown by <image> and 4 named"),
+        ({**COMPARED, "image": "a.png"}, "2 shown by <image> and 1 named"),
+        ({**SPOKEN, "image": ["a.png", "b.png"]}, "1 shown by <image> and 2 named"),
+        (spoken(("human", "hi"), ("gpt", "<image>"), image=["a.png", "b.png"]), "`value` holds <image>"),
+        ({**POINTING, "image": ["4.png", "5.png"]}, "needs its `image`, one and no more, found 2"),
+        ({**MARKED, "image": ["4.png", "5.png"]}, "needs its `image`, one and no more, found 2"),
         (spoken(("human", "a \ud83d b"), ("gpt", "ho")), "half of a character"),
         ({**POINTING, "answer": [1, 2, 3, 4]}, "none of its `bboxes`"),
         ({**POINTING, "bboxes": BOXES[:3]}, "must hold 4, found 3"),
@@ -248,7 +323,7 @@ def test_a_record_without_its_answer_is_an_error(tmp_path, record):
 
 @quick
 @given(data=st.data())
-@pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING, MARKED])
+@pytest.mark.parametrize("record", [SPOKEN, COMPARED, POINTING, DESCRIBING, MARKED])
 def test_whatever_stands_in_a_field_is_told_or_named(tmp_path, record, data):
     """Any value in any place, or nothing at all."""
     broken = copy.deepcopy(record)
@@ -273,7 +348,7 @@ def test_whatever_stands_in_a_field_is_told_or_named(tmp_path, record, data):
         conversation, marks = one.tell(random.Random(0), SIZE)
         assert conversation.turns[-1].role == "assistant"
         assert conversation.turns[-1].text.strip()
-        assert conversation.images == int(one.image is not None)
+        assert conversation.images == len(one.images)
         assert all(abs(corner) < 1e9 for mark in marks for corner in mark.box)
 
 

@@ -16,12 +16,24 @@ from vertebra.model import VisionLanguageModel
 
 PICTURE = Image.new("RGB", (60, 40), (200, 30, 90))
 SEEN = Sample(
-    "seen", Conversation((Turn("user", "What color is the two?", images=1), Turn("assistant", "red"))), PICTURE
+    "seen", Conversation((Turn("user", "What color is the two?", images=1), Turn("assistant", "red"))), (PICTURE,)
 )
 READ = Sample(
     "read",
     Conversation((Turn("user", "hi"), Turn("assistant", "ho"), Turn("user", "Why?"), Turn("assistant", "It is."))),
-    None,
+    (),
+)
+COMPARED = Sample(
+    "compared",
+    Conversation(
+        (
+            Turn("user", "Is it  or ?", images=2, places=(6, 10)),
+            Turn("assistant", "neither"),
+            Turn("user", "And?", images=1),
+            Turn("assistant", "\nThis."),
+        )
+    ),
+    tuple(Image.new("RGB", (30, 20), (90 * shade, 255 - 90 * shade, 7)) for shade in range(3)),
 )
 
 
@@ -106,13 +118,36 @@ def test_a_bare_caption_is_learnt_after_its_image(model):
 
 
 def test_pixels_keep_the_order_of_the_images_and_text_has_none(model):
-    other = SEEN._replace(image=noise(30, 90))
+    other = SEEN._replace(images=(noise(30, 90),))
     batch = collator(model)([SEEN, READ, other])
     eyes = Eyes.of(model, "pad")
     assert batch.pixels is not None
     assert torch.equal(batch.pixels, torch.cat([eyes.pixels([PICTURE]), eyes.pixels([noise(30, 90)])]))
     assert batch.samples == ("seen", "read", "seen")
     assert collator(model)([READ]).pixels is None
+
+
+def test_the_images_of_a_sample_follow_each_other_in_the_order_of_their_places(model):
+    batch = collator(model)([COMPARED, READ, SEEN])
+    assert (batch.ids == model.processor.image_token_id).sum(1).tolist() == [48, 0, 16]
+    assert batch.pixels is not None
+    assert torch.equal(batch.pixels, Eyes.of(model, "pad").pixels([*COMPARED.images, PICTURE]))
+
+
+@pytest.mark.parametrize("shell", ["llava", "vip_llava"])
+def test_samples_of_no_one_and_several_images_share_a_batch_and_say_what_each_says_alone(shell):
+    model = assembled(shell, "llama-3")
+    samples = [SEEN, READ, COMPARED, SEEN._replace(images=(noise(30, 90),)), COMPARED._replace(images=(PICTURE,) * 3)]
+    together = collator(model)(samples)
+    with torch.no_grad():
+        logits = model.network(input_ids=together.ids, pixel_values=together.pixels).logits
+        for row, sample in enumerate(samples):
+            alone = collator(model)([sample])
+            expected = model.network(input_ids=alone.ids, pixel_values=alone.pixels).logits[0]
+            torch.testing.assert_close(logits[row, : len(expected)], expected, rtol=0, atol=1e-5)
+    words = (logits[2] - logits[4])[: collator(model)([COMPARED]).ids.shape[1]].abs().amax(-1)
+    assert words[0] == 0
+    assert words[-1] > 1e-4, "other images, other logits"
 
 
 @pytest.mark.parametrize("how", ["pad", "crop"])
@@ -144,13 +179,34 @@ def test_a_sample_that_loses_every_answer_takes_no_row_and_is_named(model):
         collator(model, shorter)([SEEN, SEEN])
 
 
+def test_images_that_a_cut_takes_away_take_their_pixels_along():
+    """At every length, also where it would part an image: as many features as positions, and the first of them."""
+    model = assembled("llava", "llama-3")
+    whole, eyes, image = collator(model)([COMPARED]), Eyes.of(model, "pad"), model.processor.image_token_id
+    answer = int((whole.labels[0] != IGNORED).nonzero()[0])
+    kept = set()
+    for longest in range(answer + 1, whole.ids.shape[1] + 1):
+        batch = collator(model, longest)([SEEN._replace(id="first"), COMPARED, SEEN])
+        row = batch.samples.index("compared")
+        positions = (batch.ids == image).sum(1)
+        assert batch.pixels is not None
+        assert int(positions.sum()) == 16 * len(batch.pixels)
+        left = int(positions[row]) // 16
+        assert torch.equal(batch.pixels[row : row + left], eyes.pixels(COMPARED.images[:left]))
+        assert batch.cut == (() if longest == whole.ids.shape[1] else ("compared",))
+        kept.add(left)
+    assert kept == {2, 3}
+    lost = collator(model, answer)([COMPARED, READ])
+    assert (lost.samples, lost.lost, lost.pixels) == (("read",), ("compared",), None)
+
+
 def test_a_sample_that_spells_the_image_token_is_named(model):
     spelt = Conversation((Turn("user", f"What is {model.processor.image_token}?"), Turn("assistant", "a token")))
     with pytest.raises(DataError, match=r"Record spelt: .*reserved"):
-        collator(model)([Sample("spelt", spelt, None)])
+        collator(model)([Sample("spelt", spelt, ())])
 
 
 def test_a_sample_without_an_answer_is_named(model):
-    asked = Sample("asked", Conversation((Turn("user", "Why?"),)), None)
+    asked = Sample("asked", Conversation((Turn("user", "Why?"),)), ())
     with pytest.raises(DataError, match="Record asked has no answer to learn from"):
         collator(model)([asked])

@@ -15,6 +15,11 @@ from vertebra.visual.marks import COLOURS
 BOXES = [[2, 2, 20, 12], [30, 2, 50, 12], [2, 20, 20, 35], [30, 20, 50, 35]]
 REGION = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
 TEXT = {"id": "t", "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "ho"}]}
+COMPARED = {
+    "id": "c",
+    "image": ["5.png", "4.png", "5.png"],
+    "conversations": [{"from": "human", "value": "<image> or <image>? <image>"}, {"from": "gpt", "value": "no"}],
+}
 MIXTURE = Mixture(name="few", records=("few.json",), images="pictures")
 
 
@@ -38,8 +43,7 @@ def colours_in_options(dataset: Dataset, epoch: int) -> list[str]:
 
 def test_a_region_is_drawn_in_the_colours_that_its_options_name(folder):
     dataset = open_mixture(MIXTURE, folder, 0)
-    image = dataset.sample(0, 0).image
-    assert image is not None
+    (image,) = dataset.sample(0, 0).images
     assert (image.mode, image.size) == ("RGB", (60, 40))
     for box, colour in zip(BOXES, colours_in_options(dataset, 0), strict=True):
         half = tuple(round((90 * 127 + value * 128) / 255) for value in COLOURS[colour])
@@ -49,7 +53,21 @@ def test_a_region_is_drawn_in_the_colours_that_its_options_name(folder):
 
 def test_text_alone_has_no_image(folder):
     sample = open_mixture(MIXTURE, folder, 0).sample(1, 0)
-    assert (sample.id, sample.image, sample.conversation.images) == ("t", None, 0)
+    assert (sample.id, sample.images, sample.conversation.images) == ("t", (), 0)
+
+
+def test_several_images_are_read_in_their_order(folder):
+    Image.new("RGB", (9, 5), (1, 2, 3)).save(folder / "pictures" / "5.png")
+    replace(folder, COMPARED)
+    sample = open_mixture(MIXTURE, folder, 0).sample(0, 0)
+    assert [image.size for image in sample.images] == [(9, 5), (60, 40), (9, 5)]
+    assert sample.conversation.images == 3
+
+
+def test_a_record_that_lacks_any_of_its_images_is_counted_once_and_the_image_is_named(folder):
+    replace(folder, TEXT, COMPARED)
+    with pytest.raises(DataError, match=r"1 of 2 records of the mixture few .* record c: .*pictures/5\.png"):
+        open_mixture(MIXTURE, folder, 0)
 
 
 def test_the_files_of_a_mixture_follow_each_other(folder):

@@ -2,15 +2,19 @@
 
     {"id": "17", "image": "train/17.png", "conversations": [{"from": "human", "value": "<image>\\nWhat ...?"},
                                                             {"from": "gpt", "value": "red"}]}
+    {"id": "18", "image": ["train/17.png", "train/4.png"],
+     "conversations": [{"from": "human", "value": "Compare <image> with <image>."}, {"from": "gpt", "value": "redder"}]}
     {"id": "v7w-4", "image": "train/4.png", "question": "Which object is red?", "bboxes": [[x1, y1, x2, y2], ...],
      "answer": [x1, y1, x2, y2]}
     {"id": "refcocog-9", "image": "train/9.png", "bboxes": [[x1, y1, x2, y2]], "answer": "a red seven"}
     {"id": "mine-1", "image": "train/1.png", "bboxes": [[x1, y1, x2, y2], ...],
      "conversations": [{"from": "human", "value": "<image>\\nWhat is <bbox0>?"}, {"from": "gpt", "value": "red"}, ...]}
 
+One image comes first in its message, several stay where they are mentioned, in the order in which `image` names them.
 A published region record is told by what its id begins with, up to the first dash. In any other with `bboxes`, each has
 a rectangle of its own colour, of which `<bboxK>` speaks: "What is within the lime rectangle?" Formats:
-https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md and the data of arXiv:2312.00784.
+https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md, the data of arXiv:2312.00784, and for
+several images https://github.com/LLaVA-VL/LLaVA-NeXT/blob/main/docs/LLaVA-NeXT-Interleave.md.
 A record that cannot be used is an error that names it; none is left out in silence.
 """
 
@@ -20,6 +24,7 @@ import re
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -35,14 +40,14 @@ _REGIONS = ("refcocog", "vcr", "vg_rel", "flickr30k", "v7w", "pointQA_twice")
 
 
 class Told(NamedTuple):
-    """A record put into words: what is said, and what is drawn on its image."""
+    """A record put into words: what is said, and what is drawn on its one image."""
 
     conversation: Conversation
     marks: tuple[Mark, ...] = ()
 
 
 Teller = Callable[[random.Random, tuple[int, int]], Told]
-"""Words a record, given a source of randomness and the image's width and height in pixels."""
+"""Words a record, given a source of randomness and the first image's width and height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ class Record:
     """One training sample before it is worded."""
 
     id: str
-    image: str | None
-    """Path relative to the mixture's image folder; None for text alone."""
+    images: tuple[str, ...]
+    """Paths relative to the mixture's image folder, in the order of their places; none for text alone."""
     tell: Teller
 
 
@@ -62,6 +67,8 @@ def read_records(path: Path) -> list[Record]:
 
 def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
     """The ids and conversations of a JSON file, no image looked for; region records are no conversations yet.
+
+    Where `image` is no list, the messages alone say how many images there are.
 
     `DataError` with the file and the record's id (or number) for the first bad one.
     """
@@ -82,7 +89,9 @@ def _rows(path: Path) -> list[object]:
 
 def _conversation(row: object, where: str) -> tuple[str, Conversation]:
     fields, name, where = _named(row, where)
-    return name, Conversation(_turns(fields, where))
+    images = fields.get("image")
+    said = _shown(fields, len(images), where) if isinstance(images, list) else _said(fields, 1, where)
+    return name, said
 
 
 def _named(row: object, where: str) -> tuple[Mapping[str, object], str, str]:
@@ -97,17 +106,25 @@ def _named(row: object, where: str) -> tuple[Mapping[str, object], str, str]:
 
 def _record(record: object, where: str) -> Record:
     row, name, where = _named(record, where)
-    image = row.get("image")
-    if not (image is None or (isinstance(image, str) and _is_inside(image))):
-        raise DataError(f"{where}: `image` must be a path inside the image folder, found {reprlib.repr(image)}.")
+    images = _images(row, where)
     kind = _region(name)
     if kind is None and "bboxes" not in row:
-        return Record(name, image, _spoken(row, where))
+        return Record(name, images, _spoken(row, where))
     if kind and kind not in _TELLERS:
         raise DataError(f"{where}: region records of the kind {kind!r} are not understood; known: {_known()}.")
-    if image is None:
-        raise DataError(f"{where}: a region record needs its `image`.")
-    return Record(name, image, (_TELLERS[kind] if kind else _marked)(row, where))
+    if len(images) != 1:
+        raise DataError(f"{where}: a region record needs its `image`, one and no more, found {len(images)}.")
+    return Record(name, images, (_TELLERS[kind] if kind else _marked)(row, where))
+
+
+def _images(row: Mapping[str, object], where: str) -> tuple[str, ...]:
+    """A path alone is one image, a list holds as many as it is long."""
+    image = row.get("image")
+    paths = [] if image is None else image if isinstance(image, list) else [image]
+    for path in paths:
+        if not (isinstance(path, str) and _is_inside(path)):
+            raise DataError(f"{where}: `image` must be a path inside the image folder, found {reprlib.repr(path)}.")
+    return tuple(paths)
 
 
 def _is_inside(image: str) -> bool:
@@ -128,28 +145,36 @@ def _known() -> str:
 
 def _spoken(row: Mapping[str, object], where: str) -> Teller:
     """A conversation that the record holds as it is to be said."""
-    turns = _turns(row, where)
-    shown, there = sum(turn.images for turn in turns), int(row.get("image") is not None)
-    if shown != there:
-        raise DataError(f"{where}: {shown} of its messages hold {IMAGE}, but it has {there or 'no'} image.")
-    told = Told(Conversation(turns))
+    told = Told(_shown(row, len(_images(row, where)), where))
     return lambda rng, size: told  # noqa: ARG005
 
 
-def _turns(row: Mapping[str, object], where: str) -> tuple[Turn, ...]:
+def _shown(row: Mapping[str, object], images: int, where: str) -> Conversation:
+    """What a record of so many images says; all of them have their place in it."""
+    said = _said(row, images, where)
+    if said.images != images:
+        raise DataError(
+            f"{where}: its messages and its `image` do not match, {said.images} shown by {IMAGE} and {images} named. "
+            "Give every image its place and every place its image."
+        )
+    return said
+
+
+def _said(row: Mapping[str, object], images: int, where: str) -> Conversation:
+    """What a record says that may have so many images."""
     messages = _field(row, "conversations", list, where)
-    turns = [_turn(message, f"{where}: message {number}") for number, message in enumerate(messages)]
+    turns = [_turn(message, images > 1, f"{where}: message {number}") for number, message in enumerate(messages)]
     if turns and turns[0].role == "assistant":
         turns = turns[1:]  # LLaVA's rule: what comes before the first question is left out
     roles = [turn.role for turn in turns]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         raise DataError(f"{where}: `conversations` must go human, gpt, human, gpt, ... and end with an answer.")
-    return tuple(turns)
+    return Conversation(tuple(turns))
 
 
 def _marked(row: Mapping[str, object], where: str) -> Teller:
     """A conversation about regions, each in a rectangle of its own colour."""
-    said = _spoken(row, where)(random.Random(), (0, 0)).conversation
+    said = _shown(row, 1, where)
     boxes = _boxes(row, where)
     if not 1 <= len(boxes) <= len(COLOURS):
         raise DataError(f"{where}: `bboxes` must hold 1 to {len(COLOURS)}, as many as there are colours with a name.")
@@ -173,7 +198,7 @@ def _marked(row: Mapping[str, object], where: str) -> Teller:
 _REGION = re.compile(r"<bbox(\d{1,3})>")
 
 
-def _turn(message: object, where: str) -> Turn:
+def _turn(message: object, several: bool, where: str) -> Turn:
     if not isinstance(message, dict):
         raise DataError(f"{where}: expected an object, found {type(message).__name__}.")
     speaker = _field(message, "from", str, where)
@@ -182,9 +207,15 @@ def _turn(message: object, where: str) -> Turn:
     if speaker != "human":
         raise DataError(f"{where}: `from` must be human or gpt, found {reprlib.repr(speaker)}.")
     text = _text(message, "value", where)
-    # LLaVA's rule: the image comes first, wherever in the message it was mentioned.
-    mentioned = IMAGE in text
-    return Turn("user", text.replace(IMAGE, "").strip() if mentioned else text, images=int(mentioned))
+    first, *rest = text.split(IMAGE)
+    if not rest:
+        return Turn("user", text)
+    if not several:
+        # LLaVA's rule: the image comes first, wherever in the message it was mentioned.
+        return Turn("user", "".join([first, *rest]).strip(), images=1)
+    # A newline behind an image is the chat format's to write, here as for one image.
+    pieces = [first, *(piece.removeprefix("\n") for piece in rest)]
+    return Turn("user", "".join(pieces), len(rest), tuple(accumulate(map(len, pieces[:-1]))))
 
 
 def _visual7w(row: Mapping[str, object], where: str) -> Teller:

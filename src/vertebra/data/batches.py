@@ -92,7 +92,7 @@ class Collator:
             )
         ids = pad_sequence([torch.tensor(each.ids) for _, each in pairs], batch_first=True)
         labels = pad_sequence([torch.tensor(each.labels) for _, each in pairs], batch_first=True, padding_value=IGNORED)
-        images = [sample.image for sample, each in pairs if sample.image is not None and each.images]
+        images = [image for sample, each in pairs for image in sample.images[: each.images]]
         return Batch(
             ids,
             labels,

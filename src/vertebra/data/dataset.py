@@ -24,8 +24,8 @@ class Sample(NamedTuple):
 
     id: str
     conversation: Conversation
-    image: Image.Image | None
-    """RGB at its original size, marks drawn."""
+    images: tuple[Image.Image, ...]
+    """RGB at their original sizes, marks drawn, in the order of their places in the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,13 @@ class Dataset:
         return len(self.records)
 
     def sample(self, index: int, epoch: int) -> Sample:
-        """The record at an index as it is told in an epoch. `DataError` when its image cannot be read."""
+        """The record at an index as it is told in an epoch. `DataError` when an image cannot be read."""
         record = self.records[index]
         rng = random.Random(digest([self.seed, epoch, record.id]))
-        if record.image is None:
-            return Sample(record.id, record.tell(rng, (0, 0)).conversation, None)
-        image = read_image(self.images / record.image, where=f"record {record.id}")
-        told = record.tell(rng, image.size)
-        return Sample(record.id, told.conversation, draw(image, told.marks))
+        images = [read_image(self.images / path, where=f"record {record.id}") for path in record.images]
+        told = record.tell(rng, images[0].size if images else (0, 0))
+        assert len(images) == 1 or not told.marks, record.id
+        return Sample(record.id, told.conversation, tuple(draw(image, told.marks) for image in images))
 
 
 def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
@@ -64,12 +63,13 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
     if not records:
         raise DataError(f"The mixture {mixture.name} holds no records: {', '.join(mixture.records)}.")
     images = folder / mixture.images
-    absent = [record for record in records if record.image and not _is_file(images / record.image)]
+    files = [(record.id, [images / path for path in record.images]) for record in records]
+    absent = [(name, lost) for name, paths in files if (lost := [path for path in paths if not _is_file(path)])]
     if absent:
-        first = absent[0]
+        first, lost = absent[0]
         raise DataError(
             f"{len(absent)} of {len(records)} records of the mixture {mixture.name} have no image file, the first is "
-            f"record {first.id}: {images / str(first.image)}. Fetch the images or take the records out."
+            f"record {first}: {lost[0]}. Fetch the images or take the records out."
         )
     return Dataset(records, images, seed)
 
