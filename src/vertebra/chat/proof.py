@@ -2,7 +2,7 @@
 
 Each check tells what it looked at and how much, so that a pass can be believed:
 
-    Check("labels", True, "13 conversations, 21 answers, 214 supervised tokens, told apart in two ways alike")
+    Check("labels", True, "14 conversations, 24 answers, 276 supervised tokens, told apart in two ways alike")
 
 Labels are made segment by segment; here they are read back the other way: each supervised run is decoded and must be
 an answer and its stop, in the order in which the answers were given.
@@ -56,6 +56,7 @@ PROBES = (
     _talk("Who wrote it?", "I cannot tell.", "And when?", "In 1920, I think.", "Why?", "No idea", images=()),
     _talk("Think of a number.", "7", "Now look. Is it the same?", "Yes, it is 7.", images=(0, 1)),
     _talk("Compare them.", "The second is larger.", "And this?", "The smallest.", images=(2, 1)),
+    Conversation((Turn("user", "Is it  or ? Say 好.", 2, (6, 10)), Turn("assistant", "The second."))),
     _talk("List two.\nOne per line.", "1. red\n2. blue\n"),
     _talk("Begin with a new line.", "\nHere it is.", "Again", "\n\nTwice."),
     _talk("这是什么动物？", "一只猫，坐在窗台上。", "何色ですか", "黒です。"),

@@ -4,7 +4,7 @@ The real tokenizer and chat format meet a tiny random copy of the backbone's own
 needed: what the tokenizer and the format do is exact, what the shells do to the logits depends on the architecture
 alone, and eight samples are learned by heart and said again by `generate`.
 
-    Report("llama-3-8b", (Check("labels", True, "13 conversations, 23 answers, ..."), ...))
+    Report("llama-3-8b", (Check("labels", True, "14 conversations, 24 answers, ..."), ...))
 """
 
 import copy
@@ -220,7 +220,8 @@ def _dictionaries(value: object) -> Iterator[dict[str, list[float]]]:
 
 def _processor(model: VisionLanguageModel) -> Check:
     """What transformers makes of a chat by itself is what training makes of it."""
-    turns = (Turn("user", "What is it?", images=1), Turn("assistant", "a cat"), Turn("user", "Sure?\nSay 好 🙂"))
+    again = Turn("user", "Is it  or ?\nSay 好 🙂", images=2, places=(6, 10))
+    turns = (Turn("user", "What is it?", images=1), Turn("assistant", "a cat"), again)
     picture = Image.new("RGB", (40, 20))
     messages = [turn.message() for turn in turns]
     for upto in (1, 3):
