@@ -23,6 +23,16 @@ CHATS = [
         ],
     },
     {"id": 7, "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi"}]},
+    {
+        "id": "several",
+        "image": ["a.png", "b.png", "a.png"],
+        "conversations": [
+            {"from": "human", "value": "一 <image>\nor <image>?"},
+            {"from": "gpt", "value": "\n🙂"},
+            {"from": "human", "value": "<image>\nAnd?"},
+            {"from": "gpt", "value": "no"},
+        ],
+    },
 ]
 app = typer.Typer()
 app.command()(check)
@@ -52,14 +62,15 @@ def test_conversations_are_told_in_tokens_with_the_published_placeholders(run, f
     assert "a:\n<s>|<|system|>|⏎" in result.stdout
     assert "phi-3-mini fits: 12 checks passed." in result.stdout
     rows = [json.loads(line) for line in tokens.read_text().splitlines()]
-    assert [row["id"] for row in rows] == ["a", "7"]
-    assert rows[0]["input_ids"].count(-200) == 1
-    assert rows[1]["input_ids"].count(-200) == 0
+    assert [(row["id"], row["input_ids"].count(-200)) for row in rows] == [("a", 1), ("7", 0), ("several", 3)]
     for row in rows:
+        assert all(label == -100 for token, label in zip(row["input_ids"], row["labels"], strict=True) if token == -200)
         assert all(label in (-100, token) for token, label in zip(row["input_ids"], row["labels"], strict=True))
         assert any(label != -100 for label in row["labels"])
     assert rows[0]["prompt"].startswith("<|system|>\n")
     assert "<|user|>\n<image>\nWhat is it?<|end|>\n<|assistant|>\na cat<|end|>\n" in rows[0]["prompt"]
+    assert "\n一 <image>\nor <image>\n?<|end|>\n<|assistant|>\n\n🙂<|end|>\n" in rows[2]["prompt"]
+    assert "<|user|>\n<image>\nAnd?<|end|>\n<|assistant|>\nno<|end|>\n" in rows[2]["prompt"]
 
 
 def test_json_names_the_samples_that_are_cut_and_lost(run, folder):
@@ -67,7 +78,7 @@ def test_json_names_the_samples_that_are_cut_and_lost(run, folder):
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert (document["backbone"], document["fits"]) == ("phi-3-mini", True)
-    assert document["conversations"] == {"n": 2, "cut": [], "lost": ["a"]}
+    assert document["conversations"] == {"n": 3, "cut": [], "lost": ["a", "several"]}
 
 
 def test_the_first_stage_tells_the_bare_caption(run, folder):

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from tests.anatomy import assembled
+from tests.train.conftest import spoken
 
 from vertebra.chat import Conversation, Turn
 from vertebra.data import Batch, Schedule, open_mixture
@@ -103,6 +104,23 @@ def test_text_alone_leaves_a_projector_to_its_momentum(training):
     moved = [not all(torch.equal(*pair) for pair in zip(one, other, strict=True)) for one, other in pairwise(states)]
     assert moved == [False, True, True]
     assert {int(state["step"]) for state in optimizer.state.values()} == {3}
+
+
+def test_a_stage_learns_from_several_images_and_names_what_does_not_fit(training):
+    laid = training("llava", "vicuna-s", {"max_tokens": 180, "batch": 13})
+    records = json.loads((laid.root / "few.json").read_text())
+    two, many = (
+        {**spoken(name, "Is it <image> or <image>?" + "<image>" * more, "no"), "image": ["0.png"] * (2 + more)}
+        for name, more in (("two", 0), ("many", 9))
+    )
+    (laid.root / "few.json").write_text(json.dumps([*records, two, many]))
+    batch = batch_of(laid, assembled("llava", "vicuna-s"), "two", "w0", "many", "0")
+    assert (batch.samples, batch.lost) == (("two", "w0", "0"), ("many",))
+    assert batch.pixels is not None
+    assert len(batch.pixels) == 3
+    train(laid.bench("run"), Runtime())
+    rows = read_rows(laid.root / "run" / "log.jsonl")
+    assert [row["lost"] for row in rows if "lost" in row] == [["many"]]
 
 
 def test_a_stage_of_text_alone_is_trained(training):
