@@ -26,7 +26,8 @@ class Turn:
         if not self.places:
             object.__setattr__(self, "places", (0,) * self.images)
         assert len(self.places) == self.images, self
-        assert [*self.places] == sorted(self.places) and set(self.places) <= {*range(len(self.text) + 1)}, self
+        assert [*self.places] == sorted(self.places), self
+        assert all(0 <= place <= len(self.text) for place in self.places), self
 
     def message(self) -> Mapping[str, object]:
         """The turn as transformers' chat templates take it."""

@@ -14,7 +14,7 @@ One image comes first in its message, several stay where they are mentioned, in 
 A published region record is told by what its id begins with, up to the first dash. In any other with `bboxes`, each has
 a rectangle of its own colour, of which `<bboxK>` speaks: "What is within the lime rectangle?" Formats:
 https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md, the data of arXiv:2312.00784, and for
-several images https://github.com/LLaVA-VL/LLaVA-NeXT/blob/main/docs/LLaVA-NeXT-Interleave.md.
+several images https://github.com/LLaVA-VL/LLaVA-NeXT/blob/main/llava/train/train.py.
 A record that cannot be used is an error that names it; none is left out in silence.
 """
 
@@ -68,9 +68,8 @@ def read_records(path: Path) -> list[Record]:
 def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
     """The ids and conversations of a JSON file, no image looked for; region records are no conversations yet.
 
-    Where `image` is no list, the messages alone say how many images there are.
-
-    `DataError` with the file and the record's id (or number) for the first bad one.
+    Where `image` is no list, the messages alone say how many images there are. `DataError` with the file
+    and the record's id (or number) for the first bad one.
     """
     return [_conversation(row, f"{path}: record {number}") for number, row in enumerate(_rows(path))]
 

@@ -63,13 +63,16 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
     if not records:
         raise DataError(f"The mixture {mixture.name} holds no records: {', '.join(mixture.records)}.")
     images = folder / mixture.images
-    files = [(record.id, [images / path for path in record.images]) for record in records]
-    absent = [(name, lost) for name, paths in files if (lost := [path for path in paths if not _is_file(path)])]
+    absent = [
+        (record.id, lost)
+        for record in records
+        if (lost := [path for path in record.images if not _is_file(images / path)])
+    ]
     if absent:
         first, lost = absent[0]
         raise DataError(
             f"{len(absent)} of {len(records)} records of the mixture {mixture.name} have no image file, the first is "
-            f"record {first}: {lost[0]}. Fetch the images or take the records out."
+            f"record {first}: {images / lost[0]}. Fetch the images or take the records out."
         )
     return Dataset(records, images, seed)
 
