@@ -82,6 +82,13 @@ MUTATIONS: dict[str, Callable[[str], Proof]] = {
     "the answer is trimmed away": rewritten(r"(generation -%\}.*?)text\(message\)", r"\1''"),
     "the question is not written": rewritten(r"text\(message\)", "''"),
     "the question comes twice": rewritten(r"text\(message\)", "text(message) ~ text(message)"),
+    "the separator behind the question is lost": rewritten(r"text\(message\) ~ [^}]*? -\}\}", "text(message) -}}"),
+    "the separator behind the question is another": rewritten(r"text\(message\) ~ ", "text(message) ~ '; ' ~ "),
+    "two questions are merged into one": rewritten(
+        r"(\{%- for message in messages -%\})(?!.*for message in messages)",
+        r"{%- if messages | length > 2 -%}{%- set messages = [{'role': 'user', 'content': "
+        r"messages[0].content + messages[2].content}, messages[1]] + messages[3:] -%}{%- endif -%}\1",
+    ),
     "the newline behind the image is lost": rewritten(r"else '\\n'", "else ''"),
     "the image is not written": rewritten(r"image_token ~", "'' ~"),
     "the image comes twice": rewritten(r"image_token ~", "image_token ~ image_token ~"),
@@ -124,8 +131,9 @@ def test_a_clean_format_passes_every_check(kind):
 @pytest.mark.parametrize("mutation", MUTATIONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_mutant_is_caught(kind, mutation):
-    mutant = MUTATIONS[mutation](kind)
-    assert any(not check.passed for check in mutant.checks())
+    caught = [check.name for check in MUTATIONS[mutation](kind).checks() if not check.passed]
+    print(f"{mutation} | {kind} | {', '.join(caught)}")  # noqa: T201  the mutation table: pytest -rP
+    assert caught
 
 
 @pytest.mark.parametrize(
