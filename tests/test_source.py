@@ -106,9 +106,15 @@ def test_another_revision_than_the_fetched_one_is_missing(cache):
     assert missing("a/b@v2") is not None
 
 
-@pytest.mark.parametrize("names", [(), ("pytorch_model.bin",), ("tokenizer.json",)])
-def test_weights_come_as_safetensors_alone(tmp_path, names):
-    assert missing(str(fill(tmp_path, *names))) == f"weights {tmp_path}: no *.safetensors in {tmp_path}."
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_come_as_safetensors_or_pickles(tmp_path, name):
+    assert missing(str(fill(tmp_path, name))) is None
+
+
+@pytest.mark.parametrize("names", [(), ("consolidated.safetensors",), ("tokenizer.json", "training_args.bin")])
+def test_weights_go_by_the_names_that_transformers_gives_them(tmp_path, names):
+    complaint = missing(str(fill(tmp_path, *names)))
+    assert complaint == f"weights {tmp_path}: no model.safetensors or pytorch_model.bin in {tmp_path}."
 
 
 def test_weights_without_a_config_are_missing(tmp_path):
@@ -121,14 +127,16 @@ def test_a_link_whose_blob_is_gone_is_missing(cache):
     (cache / "models--a--b" / "blobs" / "9f").unlink()
     complaint = missing("a/b")
     assert complaint is not None
-    assert "no *.safetensors" in complaint
+    assert "no model.safetensors" in complaint
 
 
-def test_every_shard_of_the_index_must_be_there(tmp_path):
-    shards = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
+@pytest.mark.parametrize("whole", ["model.safetensors", "pytorch_model.bin"])
+def test_every_shard_of_the_index_must_be_there(tmp_path, whole):
+    stem, suffix = whole.split(".")
+    shards = [f"{stem}-0000{number}-of-00003.{suffix}" for number in (1, 2, 3)]
     fill(tmp_path, *shards)
     weights = {f"layers.{number}.weight": shards[number % 3] for number in range(9)}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
+    (tmp_path / f"{whole}.index.json").write_text(json.dumps({"weight_map": weights}))
     assert missing(str(tmp_path)) is None
     (tmp_path / shards[1]).unlink()
     assert missing(str(tmp_path)) == f"weights {tmp_path}: no {shards[1]} in {tmp_path}."
@@ -149,8 +157,8 @@ def test_what_is_neither_of_the_three_forms_is_a_config_error(source):
 
 
 def test_the_files_that_decide_a_folders_weights_are_listed(tmp_path):
-    names = ["config.json", "merges.txt", "model.safetensors", "tokenizer.json", "tokenizer.model"]
-    fill(tmp_path, *names, "notes.md", "training_args.bin")
+    names = ["config.json", "merges.txt", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "tokenizer.model"]
+    fill(tmp_path, *names, "notes.md", "picture.png")
     (tmp_path / "checkpoint.json").mkdir()
     assert local_files(str(tmp_path)) == [tmp_path / name for name in names]
 

@@ -4,19 +4,27 @@
     ./checkpoints/my-model                      a folder
     lmsys/vicuna-7b-v1.5@3321f76e3f527bd14065daf69dad9344000a201d    the hub's cache, this revision
 
+Weights are one file or shards with an index, safetensors or torch's pickles:
+
+    model.safetensors.index.json   {"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors", ...}}
+
 Nothing is downloaded here: a study that starts is a study that can finish. The cache's layout:
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from vertebra.errors import ConfigError, DataError
 from vertebra.spec import read_text
 
+WHOLE = ("model.safetensors", "pytorch_model.bin")
+"""Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""
+
 _BUILTIN = "builtin:"
-_DECIDING = (".json", ".safetensors", ".model", ".txt", ".jinja")
+_DECIDING = (".json", ".safetensors", ".bin", ".model", ".txt", ".jinja")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -52,6 +60,31 @@ def local_files(source: str) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix in _DECIDING and path.is_file())
 
 
+def find_weights(folder: Path, names: Sequence[str] = WHOLE) -> Path | None:
+    """The file that holds a folder's weights, or the index of their shards; None when there is neither."""
+    choices = (folder / choice for name in names for choice in (f"{name}.index.json", name))
+    return next((path for path in choices if path.is_file()), None)
+
+
+def read_shards(found: Path) -> dict[str, set[str]]:
+    """The files that an index names, each with the tensors it is to hold; a lone file promises none.
+
+    `DataError` for an index that is none, or that leads out of its folder.
+    """
+    if found.suffix != ".json":
+        return {found.name: set()}
+    try:
+        placed = {str(name): str(file) for name, file in json.loads(read_text(found))["weight_map"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{found} is no index of weights. Fetch it again.") from error
+    shards: dict[str, set[str]] = {}
+    for name, file in placed.items():
+        if file in ("", ".", "..") or {"/", "\\", "\0"} & set(file):
+            raise DataError(f"{found}: {name} is in {file!r}, which is no file of this folder. Fetch it again.")
+        shards.setdefault(file, set()).add(name)
+    return shards
+
+
 def _lacking_words(folder: Path) -> str | None:
     return None if any((folder / name).is_file() for name in _TOKENIZERS) else _TOKENIZERS[0]
 
@@ -60,18 +93,10 @@ def _lacking(folder: Path) -> str | None:
     """The first file that loading would not find, None where there is all."""
     if not (folder / "config.json").is_file():
         return "config.json"
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        return next((shard for shard in _shards(index) if not (folder / shard).is_file()), None)
-    return None if any(path.is_file() for path in folder.glob("*.safetensors")) else "*.safetensors"
-
-
-def _shards(index: Path) -> list[str]:
-    """The files that a checkpoint is split into."""
-    try:
-        return sorted({str(shard) for shard in json.loads(read_text(index))["weight_map"].values()})
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{index} is no index of weights. Fetch it again.") from error
+    found = find_weights(folder)
+    if found is None:
+        return " or ".join(WHOLE)
+    return next((shard for shard in read_shards(found) if not (folder / shard).is_file()), None)
 
 
 def _is_hub(source: str) -> bool:

@@ -19,7 +19,6 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     CLIPVisionConfig,
     CLIPVisionModel,
@@ -31,10 +30,11 @@ from vertebra.chat import ChatFormat, Conversation, Turn
 from vertebra.chat.fitting import fit
 from vertebra.chat.proof import Check, Proof
 from vertebra.chat.template import IGNORED, bound
-from vertebra.errors import ConfigError, DataError, Refused
+from vertebra.errors import DataError, Refused
 from vertebra.model.assemble import grow, join
 from vertebra.model.checkpoint import VisionLanguageModel
 from vertebra.model.head import TOLERANCE
+from vertebra.model.parts import config_of, dictionaries
 from vertebra.model.speech import generation_of, open_tokenizer, processor_of
 from vertebra.source import locate, missing
 from vertebra.spec import Backbone, Family, Json, Stage
@@ -109,31 +109,6 @@ def speech_of(backbone: Backbone, template: str, tokenizer: Path | None = None) 
     return ChatFormat(bound(template, backbone.image, backbone.compat, words.chat_template), words, backbone.image)
 
 
-def config_of(backbone: Backbone, folder: Path) -> PreTrainedConfig:
-    """The backbone's config: the one in its folder, else that of its architecture with the facts that its file names.
-
-    `Refused` when the two disagree or transformers does not know the architecture.
-    """
-    facts = dict(backbone.config)
-    try:
-        if (folder / "config.json").is_file():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        elif "model_type" in facts:
-            config = AutoConfig.for_model(**facts)
-        else:
-            raise ConfigError(
-                f"{backbone.name}: {folder} holds no config.json, and its file has no `config: {{model_type: ...}}`, "
-                "so nothing says of which architecture it is. Add the line or give the folder with the weights."
-            )
-    except (ValueError, KeyError, OSError) as error:
-        raise Refused(f"{backbone.name}: transformers does not know its architecture: {error}") from error
-    wrong = [f"{name} {getattr(config, name, None)!r}, not {told!r}" for name, told in facts.items()
-             if getattr(config, name, None) != told]  # fmt: skip
-    if wrong:
-        raise Refused(f"{backbone.name}: its config.json says {', '.join(wrong)} as its file does.")
-    return config
-
-
 def _tokenizer_folder(backbone: Backbone) -> Path:
     lacking = missing(backbone.weights, weights=False)
     if lacking:
@@ -200,22 +175,17 @@ def shrunk(config: PreTrainedConfig) -> PreTrainedConfig:
     for name, size in sizes.items():
         if getattr(config, name, None) is not None:
             setattr(small, name, size)
-    for rope in _dictionaries(getattr(small, "rope_parameters", None)):
+    for rope in dictionaries(getattr(small, "rope_parameters", None)):
         for name in ("short_factor", "long_factor"):
             if name in rope:
-                rope[name] = rope[name][: max(1, len(rope[name]) * 16 // old)]
+                factors = rope[name]
+                assert isinstance(factors, list)
+                rope[name] = factors[: max(1, len(factors) * 16 // old)]
     return small
 
 
 def _kv(config: PreTrainedConfig) -> int:
     return int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
-
-
-def _dictionaries(value: object) -> Iterator[dict[str, list[float]]]:
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from _dictionaries(inner)
 
 
 def _processor(model: VisionLanguageModel) -> Check:

@@ -22,7 +22,8 @@ from vertebra.errors import ConfigError, DataError
 from vertebra.files import storing, sync, write_atomically
 from vertebra.model import lora
 from vertebra.model.checkpoint import Network, VisionLanguageModel, save
-from vertebra.model.original import INVALID, Original, language_config, listed, read, take_tower
+from vertebra.model.original import Original, language_config, read, take_tower
+from vertebra.model.parts import INVALID, listed
 from vertebra.model.shell import ROWS, shell
 from vertebra.model.speech import fitted, generation_of, processor_of
 from vertebra.spec import Backbone, Family

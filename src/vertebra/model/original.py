@@ -10,15 +10,15 @@ https://github.com/haotian-liu/LLaVA (llava/model/builder.py), https://github.co
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 from transformers import CLIPVisionConfig, LlamaConfig, MistralConfig, Phi3Config, PreTrainedConfig
 
 from vertebra.errors import ConfigError, DataError, Refused, VertebraError
+from vertebra.model.parts import INVALID, listed, tower_config
 from vertebra.model.weights import has_weights, stored, tensors
 from vertebra.source import locate
 from vertebra.spec import Family, Json, read_text
@@ -53,8 +53,6 @@ _BOOKKEEPING = {
     *("id2label", "label2id", "problem_type", "return_dict", "output_attentions", "output_hidden_states"),
     *("chunk_size_feed_forward", "is_encoder_decoder", "pad_token_id", "vocab_size"),
 }
-INVALID = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, StrictDataclassError)
-"""What transformers raises for settings that make no sense."""
 
 
 class Original(NamedTuple):
@@ -134,15 +132,7 @@ def take_tower(original: Original, family: Family, vision: Path | None) -> CLIPV
         raise DataError(f"{error} Or give the vision tower's folder: --vision DIR.") from error
     if not has_own:
         original.weights.update(_tower(folder))
-    return _tower_config(folder)
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first names of many, for a message."""
-    first, *rest = sorted(names)
-    shown = [first, *rest[:3]]
-    more = len(rest) - 3
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return tower_config(folder)
 
 
 def _settings(folder: Path) -> dict[str, Json]:
@@ -209,16 +199,6 @@ def _tower(folder: Path) -> Named:
         for name, tensor in held.items()
         if not is_nested or name.startswith(inside)
     }
-
-
-def _tower_config(folder: Path) -> CLIPVisionConfig:
-    try:
-        kind = json.loads(read_text(folder / "config.json"))["model_type"]
-        if kind not in ("clip", "clip_vision_model"):
-            raise Refused(f"{folder} holds a tower of the kind {kind!r}; only CLIP's can be converted.")
-        return CLIPVisionConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, RecursionError, *INVALID) as error:
-        raise DataError(f"{folder / 'config.json'} does not describe a CLIP vision tower: {error}") from error
 
 
 def _openai(original: Original) -> CLIPVisionConfig:

@@ -1,25 +1,42 @@
-"""The tensors of a checkpoint folder, shard by shard and mapped from disk, so that reading costs no memory.
+"""The tensors of a checkpoint folder, shard by shard: mapped from disk, or read one by one when they are asked for.
 
-    model.safetensors.index.json   {"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors", ...}}
-    pytorch_model.bin              a pickle: only its tensors are ever built, other objects are refused
+    model.safetensors    tensors and nothing else
+    pytorch_model.bin    a pickle: only its tensors are ever built, other objects are refused
 
 Layouts: https://huggingface.co/docs/safetensors, https://docs.pytorch.org/docs/stable/generated/torch.load.html
 """
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import EllipsisType
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vertebra.errors import DataError
-from vertebra.spec import read_text
+from vertebra.source import WHOLE, find_weights, read_shards
 
-WHOLE = ("model.safetensors", "pytorch_model.bin")
-"""Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""
+
+class Stored(NamedTuple):
+    """A tensor that stays in its file until it is asked for by `[...]`, as safetensors' own slices are.
+
+    It is read and not mapped, so whoever casts it never holds the pages of two precisions.
+    """
+
+    path: Path
+    name: str
+
+    def __getitem__(self, whole: EllipsisType) -> Tensor:  # type: ignore[override]
+        """The tensor, in memory of its own."""
+        if self.path.suffix == ".safetensors":
+            with safe_open(self.path, framework="pt", backend="pread") as file:
+                tensor: Tensor = file.get_tensor(self.name)
+                return tensor
+        held: Mapping[str, Tensor] = torch.load(self.path, map_location="cpu", weights_only=True, mmap=True)
+        return held[self.name].clone()
 
 
 def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Tensor]]:
@@ -27,10 +44,34 @@ def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Te
 
     `DataError` when there are none, a shard is missing or torn, or an index promises what no shard holds.
     """
-    found = _found(folder, names)
+    for _, name, tensor in _placed(folder, names):
+        yield name, tensor
+
+
+def deferred(folder: Path) -> dict[str, Stored | Tensor]:
+    """What `stored` gives, by name, each to be read when it is asked for; every file is opened and checked here.
+
+    Pickles from before torch 1.6 cannot be read in parts: their tensors are in memory from the start.
+    """
+    return {
+        name: tensor if path.suffix != ".safetensors" and not zipfile.is_zipfile(path) else Stored(path, name)
+        for path, name, tensor in _placed(folder, WHOLE)
+    }
+
+
+def has_weights(folder: Path, names: Sequence[str] = WHOLE) -> bool:
+    """Whether a folder holds weights under one of the names."""
+    return find_weights(folder, names) is not None
+
+
+def _placed(folder: Path, names: Sequence[str]) -> Iterator[tuple[Path, str, Tensor]]:
+    found = find_weights(folder, names)
     if found is None:
         raise DataError(f"{folder} holds no weights: none of {', '.join(names)}, nor an index of shards.")
-    shards = _shards(found) if found.suffix == ".json" else {found.name: set()}
+    shards = read_shards(found)
+    for shard in shards:
+        if not (folder / shard).is_file():
+            raise DataError(f"{folder / shard} is missing, which {found.name} names. Fetch the checkpoint again.")
     origin: dict[str, str] = {}
     for shard, promised in shards.items():
         here = set()
@@ -39,14 +80,9 @@ def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Te
                 raise DataError(f"{folder}: {name} is in {origin[name]} and in {shard}. Fetch the checkpoint again.")
             origin[name] = shard
             here.add(name)
-            yield name, tensor
+            yield folder / shard, name, tensor
         if lacking := sorted(promised - here):
             raise DataError(f"{folder / shard} lacks {lacking[0]}, which {found.name} promises. Fetch it again.")
-
-
-def has_weights(folder: Path, names: Sequence[str] = WHOLE) -> bool:
-    """Whether a folder holds weights under one of the names."""
-    return _found(folder, names) is not None
 
 
 def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
@@ -84,28 +120,6 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise DataError(f"{path}: {str(name)[:80]!r} is no tensor, but {type(tensor).__name__}.")
         yield name, tensor
-
-
-def _found(folder: Path, names: Sequence[str]) -> Path | None:
-    choices = (folder / choice for name in names for choice in (f"{name}.index.json", name))
-    return next((path for path in choices if path.is_file()), None)
-
-
-def _shards(index: Path) -> dict[str, set[str]]:
-    """The files that an index names, and the tensors that each is to hold."""
-    try:
-        placed = {str(name): str(file) for name, file in json.loads(read_text(index))["weight_map"].items()}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{index} is no index of weights. Fetch it again.") from error
-    shards: dict[str, set[str]] = {}
-    for name, file in placed.items():
-        if file in ("", ".", "..") or {"/", "\\", "\0"} & set(file):
-            raise DataError(f"{index}: {name} is in {file!r}, which is no file of this folder. Fetch it again.")
-        shards.setdefault(file, set()).add(name)
-    for file in shards:
-        if not (index.parent / file).is_file():
-            raise DataError(f"{index.parent / file} is missing, which {index.name} names. Fetch the checkpoint again.")
-    return shards
 
 
 def _torn(path: Path) -> DataError:
