@@ -23,9 +23,11 @@ from vertebra.spec import read_text
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""
 
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""A tokenizer's file is one of these."""
+
 _BUILTIN = "builtin:"
 _DECIDING = (".json", ".safetensors", ".bin", ".model", ".txt", ".jinja")
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def locate(source: str, weights: bool = True) -> Path:
@@ -86,7 +88,7 @@ def read_shards(found: Path) -> dict[str, set[str]]:
 
 
 def _lacking_words(folder: Path) -> str | None:
-    return None if any((folder / name).is_file() for name in _TOKENIZERS) else _TOKENIZERS[0]
+    return None if any((folder / name).is_file() for name in TOKENIZERS) else TOKENIZERS[0]
 
 
 def _lacking(folder: Path) -> str | None:

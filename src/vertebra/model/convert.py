@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, CLIPVisionConfig, PreTrainedConfig, PreTrainedTokenizerFast
+from transformers import CLIPVisionConfig, PreTrainedConfig, PreTrainedTokenizerFast
 
 from vertebra.catalog import Catalog
 from vertebra.errors import ConfigError, DataError
@@ -25,7 +25,8 @@ from vertebra.model.checkpoint import Network, VisionLanguageModel, save
 from vertebra.model.original import Original, language_config, read, take_tower
 from vertebra.model.parts import INVALID, listed
 from vertebra.model.shell import ROWS, shell
-from vertebra.model.speech import fitted, generation_of, processor_of
+from vertebra.model.speech import fitted, generation_of, processor_of, read_tokenizer
+from vertebra.source import TOKENIZERS
 from vertebra.spec import Backbone, Family
 
 _FAMILIES = {"llava": "llava-1.5", "vip_llava": "vip-llava"}
@@ -99,19 +100,11 @@ def _appearing(out: Path) -> Iterator[Path]:
 def _words(sources: Sources) -> PreTrainedTokenizerFast:
     """The tokenizer, of the source or else of its base."""
     folders = [folder for folder in (sources.checkpoint, sources.base) if folder]
-    folder = next((one for one in folders if (one / "tokenizer.json").is_file()), folders[0])
+    folder = next((one for one in folders if any((one / name).is_file() for name in TOKENIZERS)), folders[0])
     try:
-        found = AutoTokenizer.from_pretrained(
-            folder, config=PreTrainedConfig(), local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # the tokenizer library's errors have no class of their own
-        raise DataError(
-            f"{folder} holds no tokenizer that can be read. Give a folder with the backbone's tokenizer.json by "
-            f"--base DIR, or copy that file there; a lone tokenizer.model takes the sentencepiece library. ({error})"
-        ) from error
-    if not isinstance(found, PreTrainedTokenizerFast):
-        raise DataError(f"{folder} holds a tokenizer of the kind {type(found).__name__}, which has no tokenizer.json.")
-    return found
+        return read_tokenizer(folder, PreTrainedConfig())
+    except DataError as error:
+        raise DataError(f"{error} Or give a folder with the backbone's tokenizer by --base DIR.") from error
 
 
 def _spoken(words: PreTrainedTokenizerFast, catalog: Catalog, name: str | None) -> Backbone:

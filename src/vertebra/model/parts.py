@@ -1,8 +1,8 @@
 """What a model is put together from: a causal language model and a CLIP vision tower, each as its folder holds it.
 
-transformers builds them and knows their names; the tensors are handed to it one at a time, so memory never holds more
-than the weights and one tensor. Left to itself it maps every shard until the last tensor is cast (1.5 times the
-weights from bfloat16 to float32) and makes up what a folder lacks; here a missing tensor is an error.
+transformers builds them and knows their names; the tensors are handed to it one at a time, so memory never holds much
+more than the weights. Left to itself it keeps every shard mapped until the last tensor is cast (1.5 times the weights
+from bfloat16 to float32) and makes up what a folder lacks; here a missing tensor is an error.
 """
 
 import json
@@ -111,7 +111,7 @@ def dictionaries(value: object) -> Iterator[dict[str, object]]:
 def _filled(kind: type[_Model], config: PreTrainedConfig, folder: Path, precision: torch.dtype) -> _Model:
     try:
         model, told = kind.from_pretrained(
-            None, config=config, state_dict=deferred(folder), dtype=precision, ignore_mismatched_sizes=True,
+            None, config=config, state_dict=deferred(folder, precision), dtype=precision, ignore_mismatched_sizes=True,
             output_loading_info=True,
         )  # fmt: skip
     except (SafetensorError, RuntimeError, OSError, *INVALID) as error:

@@ -6,11 +6,18 @@ untouched; only a name that the tokenizer does not know is added.
 
 from pathlib import Path
 
-from transformers import AutoTokenizer, GenerationConfig, LlavaProcessor, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    GenerationConfig,
+    LlavaProcessor,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
 from vertebra.chat.template import bound
 from vertebra.errors import DataError, Refused
+from vertebra.model.pieces import readable
 from vertebra.spec import Backbone
 
 
@@ -19,11 +26,24 @@ def open_tokenizer(folder: Path, backbone: Backbone) -> PreTrainedTokenizerFast:
 
     `DataError` when there is none, `Refused` for a stop token that it does not know.
     """
+    return fitted(read_tokenizer(folder), backbone)
+
+
+def read_tokenizer(folder: Path, config: PreTrainedConfig | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer in a folder, whatever model lies beside it if a `config` is given.
+
+    `DataError` when there is none that transformers' fast tokenizers can stand for.
+    """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        with readable(folder) as place:
+            found = AutoTokenizer.from_pretrained(place, config=config, local_files_only=True, trust_remote_code=False)
+    except DataError:
+        raise
     except Exception as error:  # whatever a damaged file makes of the loader
         raise DataError(f"{folder} does not hold a loadable tokenizer: {error}") from error
-    return fitted(tokenizer, backbone)
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise DataError(f"{folder} holds a tokenizer of the kind {type(found).__name__}, which has no tokenizer.json.")
+    return found
 
 
 def fitted(tokenizer: PreTrainedTokenizerFast, backbone: Backbone) -> PreTrainedTokenizerFast:

@@ -48,13 +48,14 @@ def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Te
         yield name, tensor
 
 
-def deferred(folder: Path) -> dict[str, Stored | Tensor]:
-    """What `stored` gives, by name, each to be read when it is asked for; every file is opened and checked here.
+def deferred(folder: Path, precision: torch.dtype) -> dict[str, Stored | Tensor]:
+    """What `stored` gives, by name, for one who casts it: mapped where it has the precision already, else `Stored`.
 
-    Pickles from before torch 1.6 cannot be read in parts: their tensors are in memory from the start.
+    Every file is opened and checked here. Pickles from before torch 1.6 cannot be read in parts: their tensors are in
+    memory from the start.
     """
     return {
-        name: tensor if path.suffix != ".safetensors" and not zipfile.is_zipfile(path) else Stored(path, name)
+        name: Stored(path, name) if tensor.dtype != precision and _in_parts(path) else tensor
         for path, name, tensor in _placed(folder, WHOLE)
     }
 
@@ -120,6 +121,10 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise DataError(f"{path}: {str(name)[:80]!r} is no tensor, but {type(tensor).__name__}.")
         yield name, tensor
+
+
+def _in_parts(path: Path) -> bool:
+    return path.suffix == ".safetensors" or zipfile.is_zipfile(path)
 
 
 def _torn(path: Path) -> DataError:
