@@ -8,13 +8,25 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tests.anatomy import parts
+from tests.anatomy import BACKBONES, parts
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, CLIPVisionConfig, CLIPVisionModel, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    MistralConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 PATCHES = 4
 LAYERS = {"llava": (-2,), "vip_llava": (-2, -5, -8, -11, 6)}
-TYPES = {"vicuna-s": "llava", "llama-3": "llava_llama", "phi-3": "llava_phi3"}
+TYPES = {"vicuna-s": "llava", "llama-3": "llava_llama", "phi-3": "llava_phi3", "mistral": "llava_mistral"}
+TOKENIZERS = {"mistral": "vicuna-s"}
+"""Whose tokenizer a kind has that has none of its own here."""
+
+SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
 
 @cache
@@ -39,10 +51,23 @@ class Source:
     family: str
     name: str
     tower: CLIPVisionModel = field(default_factory=eyes)
+    tied: bool = False
+
+    @property
+    def config(self) -> PreTrainedConfig:
+        config = AutoConfig.from_pretrained(parts() / TOKENIZERS.get(self.name, self.name))
+        if self.name == "mistral":
+            sizes = {name: getattr(config, name) for name in SIZES}
+            config = MistralConfig(**sizes, head_dim=16, num_key_value_heads=2, sliding_window=12)
+        config.tie_word_embeddings = self.tied
+        return config
 
     @property
     def language(self) -> PreTrainedModel:
-        return AutoModelForCausalLM.from_pretrained(parts() / self.name).eval()
+        if self.name in BACKBONES and not self.tied:
+            return AutoModelForCausalLM.from_pretrained(parts() / self.name).eval()
+        torch.manual_seed(3)
+        return AutoModelForCausalLM.from_config(self.config).eval()
 
     def projector(self) -> dict[str, Tensor]:
         torch.manual_seed(2)
@@ -57,6 +82,8 @@ class Source:
     def tensors(self, tower: bool = True, projector: bool = True) -> dict[str, Tensor]:
         """Everything under the original's names, with the buffers that old versions stored."""
         held = {name: tensor.clone() for name, tensor in self.language.state_dict().items()}
+        if self.tied:
+            del held["lm_head.weight"]
         held["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
         inside = "model.vision_tower.vision_tower.vision_model."
         if tower:
@@ -67,7 +94,7 @@ class Source:
     def describe(self, folder: Path, **changes: object) -> Path:
         """Writes config and tokenizer."""
         folder.mkdir(parents=True, exist_ok=True)
-        config = json.loads((parts() / self.name / "config.json").read_text())
+        config = self.config.to_dict()
         theta = config.pop("rope_parameters")["rope_theta"]
         config |= {"model_type": TYPES[self.name], "rope_theta": theta, "rope_scaling": None}
         config |= {"architectures": ["LlavaLlamaForCausalLM"], "torch_dtype": "float32", "use_cache": False}
@@ -77,7 +104,7 @@ class Source:
         config |= {"mm_projector_type": "mlp2x_gelu", "image_aspect_ratio": "pad", "mm_use_im_start_end": False}
         (folder / "config.json").write_text(json.dumps(config | changes))
         for file in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(parts() / self.name / file, folder)
+            shutil.copy(parts() / TOKENIZERS.get(self.name, self.name) / file, folder)
         return folder
 
     def write(self, folder: Path, layout: str = "model.safetensors", tower: bool = True) -> Path:
@@ -111,7 +138,7 @@ def shards(folder: Path, layout: str, tensors: dict[str, Tensor]) -> None:
         file = f"{stem}-0000{number}-of-00002.{suffix}"
         write(folder / file, {name: tensors[name] for name in part})
         placed |= dict.fromkeys(part, file)
-    (folder / f"{layout}.index.json").write_text(json.dumps({"weight_map": placed}))
+    (folder / f"{layout}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": placed}))
 
 
 def write(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -5,6 +5,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tests.anatomy import BACKBONES, LAYERS, assembled, backbone, family, parts
+from tests.chat.kinds import KINDS, words
+from tests.original import shards
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -12,7 +14,9 @@ from transformers import (
     CLIPVisionModel,
     CohereConfig,
     Gemma2Config,
+    Gemma3TextConfig,
     GraniteConfig,
+    MistralConfig,
     PhiConfig,
     PreTrainedConfig,
     Qwen3Config,
@@ -119,6 +123,73 @@ def test_a_stop_token_that_the_tokenizer_lacks_is_refused():
         assemble(family("llava"), wrong, Catalog.installed().template("vicuna_v1"), 0)
 
 
+SMALL = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}  # fmt: skip
+LAYERED = {"head_dim": 16, "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 8}
+RELEASES = {
+    "qwen3, tied, bfloat16 shards": (
+        Qwen3Config(tie_word_embeddings=True, head_dim=16, **SMALL), "byte-level, no begin token",
+        "model.safetensors", torch.bfloat16,
+    ),
+    "mistral, float16 pickles": (
+        MistralConfig(sliding_window=None, **SMALL), "sentencepiece, own pad", "pytorch_model.bin", torch.float16,
+    ),
+    "gemma-3, tied, bfloat16 pickles": (
+        Gemma3TextConfig(tie_word_embeddings=True, **LAYERED, **SMALL), "byte-level, begin token not put before",
+        "pytorch_model.bin", torch.bfloat16,
+    ),
+}  # fmt: skip
+
+
+def release(name: str, folder: Path) -> Backbone:
+    """A random model in two shards, as its makers would publish it: tied weights once, its own tokenizer."""
+    config, kind, layout, stored = RELEASES[name]
+    chat, image, pad, stop = KINDS[kind]
+    config.vocab_size, config.pad_token_id, config.dtype = len(words(kind)), None, stored
+    torch.manual_seed(0)
+    weights = AutoModelForCausalLM.from_config(config).to(stored).state_dict()
+    if config.tie_word_embeddings:
+        del weights["lm_head.weight"]
+    config.save_pretrained(folder)
+    shards(folder, layout, weights)
+    words(kind).save_pretrained(folder)
+    facts = {"model_type": config.model_type, "tie_word_embeddings": config.tie_word_embeddings}
+    return Backbone(name=name, weights=str(folder), config=facts, chat=chat, image=image, pad=pad, stop=stop)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=["single", "bfloat16"])
+@pytest.mark.parametrize("model", LAYERS)
+@pytest.mark.parametrize("name", RELEASES)
+def test_a_release_keeps_its_logits_from_its_shards_to_what_plain_transformers_loads(name, model, precision, tmp_path):
+    chosen = release(name, tmp_path / "language")
+    whole = assemble(family(model), chosen, Catalog.installed().template(chosen.chat), 0, precision)
+    save(whole, tmp_path / "whole")
+    network = AutoModelForImageTextToText.from_pretrained(tmp_path / "whole", trust_remote_code=False)
+    processor = AutoProcessor.from_pretrained(tmp_path / "whole", trust_remote_code=False)
+    assert {weight.dtype for weight in network.parameters()} == {precision}
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "language", dtype=precision)
+    ids = torch.arange(5, 40).unsqueeze(0)
+    message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What color is the two?"}]}
+    text = processor.apply_chat_template([message], add_generation_prompt=True)
+    picture = Image.new("RGB", (112, 56), (200, 30, 90))
+    inputs = processor(images=picture, text=text, return_tensors="pt").to(precision)
+    with torch.no_grad():
+        assert torch.equal(network(input_ids=ids).logits, plain(input_ids=ids).logits)
+        assert torch.equal(network(**inputs).logits, whole.network(**inputs).logits)
+    assert network.config.get_text_config().vocab_size == plain.config.vocab_size
+
+
+def test_a_seeds_projector_is_the_same_in_every_precision(tmp_path):
+    chosen = backbone("phi-3")
+    exact, rounded = (
+        assemble(family("vip_llava"), chosen, "", 3, precision).network.model.multi_modal_projector.state_dict()
+        for precision in (torch.float32, torch.bfloat16)
+    )
+    assert all(torch.equal(exact[name].bfloat16(), rounded[name]) for name in exact)
+
+
 def other_kind(config: PreTrainedConfig, folder: Path) -> Backbone:
     """A random model of another architecture with Vicuna's tokenizer."""
     config.vocab_size = len(assembled("llava", "vicuna-s").processor.tokenizer)
@@ -126,12 +197,6 @@ def other_kind(config: PreTrainedConfig, folder: Path) -> Backbone:
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     assembled("llava", "vicuna-s").processor.tokenizer.save_pretrained(folder)
     return backbone("vicuna-s").model_copy(update={"weights": str(folder), "name": config.model_type})
-
-
-SMALL = {
-    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -176,6 +241,15 @@ def test_a_head_that_no_matrix_can_carry_is_refused_with_the_reason(config, reas
         save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(Refused, match=reason):
         assemble(family("llava"), chosen, Catalog.installed().template("vicuna_v1"), 0)
+
+
+def test_ids_beyond_the_vocabulary_are_refused(tmp_path):
+    chosen = release("mistral, float16 pickles", tmp_path)
+    short = MistralConfig(vocab_size=300, **SMALL)
+    short.save_pretrained(tmp_path)
+    shards(tmp_path, "pytorch_model.bin", AutoModelForCausalLM.from_config(short).state_dict())
+    with pytest.raises(Refused, match=r"uses the id \d+, but its embedding has only 300 rows"):
+        assemble(family("llava"), chosen, Catalog.installed().template(chosen.chat), 0)
 
 
 def test_missing_weights_say_where_they_were_expected(tmp_path):

@@ -57,6 +57,17 @@ def test_sharded_safetensors_give_the_originals_logits(family, name, run, tmp_pa
     agrees(source, tmp_path / "out")
 
 
+@pytest.mark.parametrize("family", LAYERS)
+@pytest.mark.parametrize(("name", "tied"), [("mistral", False), ("llama-3", True), ("phi-3", True)])
+def test_a_sliding_window_and_tied_embeddings_are_kept(family, name, tied, run, tmp_path):
+    source = Source(family, name, tied=tied)
+    run(source.write(tmp_path / "in"))
+    agrees(source, tmp_path / "out")
+    said = AutoModelForImageTextToText.from_pretrained(tmp_path / "out").config
+    assert said.get_text_config().tie_word_embeddings == said.tie_word_embeddings == tied
+    assert getattr(said.get_text_config(), "sliding_window", None) == source.config.to_dict().get("sliding_window")
+
+
 @pytest.mark.parametrize(("family", "name"), EVERY[::2])
 def test_pickled_shards_with_the_tower_elsewhere_give_the_originals_logits(family, name, run, tmp_path):
     source = Source(family, name)

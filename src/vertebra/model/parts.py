@@ -44,8 +44,11 @@ def language_of(folder: Path, backbone: Backbone, precision: torch.dtype) -> Pre
     try:
         with torch.device("meta"):
             kind = type(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
-    except ValueError as error:
-        raise Refused(f"{backbone.name}: {config.model_type} is no causal language model: {error}") from error
+    except (RuntimeError, *INVALID) as error:
+        raise Refused(
+            f"{backbone.name}: {folder / 'config.json'} describes no causal language model that transformers builds: "
+            f"{error}"
+        ) from error
     return _filled(kind, config, folder, precision)
 
 
@@ -57,7 +60,8 @@ def tower_of(folder: Path, precision: torch.dtype) -> CLIPVisionModel:
 def config_of(backbone: Backbone, folder: Path) -> PreTrainedConfig:
     """The backbone's config: the one in its folder, else that of its architecture with the facts that its file names.
 
-    `Refused` when the two disagree or transformers does not know the architecture.
+    `Refused` when the two disagree or transformers does not know the architecture, `DataError` when config.json is
+    damaged, `ConfigError` when there is neither.
     """
     facts = dict(backbone.config)
     try:
@@ -70,7 +74,9 @@ def config_of(backbone: Backbone, folder: Path) -> PreTrainedConfig:
                 f"{backbone.name}: {folder} holds no config.json, and its file has no `config: {{model_type: ...}}`, "
                 "so nothing says of which architecture it is. Add the line or give the folder with the weights."
             )
-    except (ValueError, KeyError, OSError) as error:
+    except (OSError, RecursionError) as error:
+        raise DataError(f"{folder / 'config.json'} cannot be read. Fetch it again. ({error})") from error
+    except INVALID as error:
         raise Refused(f"{backbone.name}: transformers does not know its architecture: {error}") from error
     found = {name: _values(config, name) for name in facts}
     wrong = [f"{name} {' or '.join(map(repr, found[name])) or 'not at all'}, not {told!r}"

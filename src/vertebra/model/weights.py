@@ -9,6 +9,7 @@ Layouts: https://huggingface.co/docs/safetensors, https://docs.pytorch.org/docs/
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from types import EllipsisType
 from typing import NamedTuple
 
@@ -19,24 +20,22 @@ from torch import Tensor
 from vertebra.errors import DataError
 from vertebra.source import WHOLE, find_weights, read_shards
 
+_PAGES = 1 << 28
+"""Bytes of a mapped pickle that may stay in memory while its tensors are read one by one."""
+
 
 class Stored(NamedTuple):
     """A tensor that stays in its file until it is asked for by `[...]`, as safetensors' own slices are.
 
-    It is read and not mapped, so whoever casts it never holds the pages of two precisions.
+    It is read and does not stay mapped, so whoever casts it never holds the pages of two precisions.
     """
 
-    path: Path
+    file: "_File"
     name: str
 
     def __getitem__(self, whole: EllipsisType) -> Tensor:  # type: ignore[override]
         """The tensor, in memory of its own."""
-        if self.path.suffix == ".safetensors":
-            with safe_open(self.path, framework="pt", backend="pread") as file:
-                tensor: Tensor = file.get_tensor(self.name)
-                return tensor
-        held: Mapping[str, Tensor] = torch.load(self.path, map_location="cpu", weights_only=True, mmap=True)
-        return held[self.name].clone()
+        return self.file.read(self.name)
 
 
 def stored(folder: Path, names: Sequence[str] = WHOLE) -> Iterator[tuple[str, Tensor]]:
@@ -54,8 +53,11 @@ def deferred(folder: Path, precision: torch.dtype) -> dict[str, Stored | Tensor]
     Every file is opened and checked here. Pickles from before torch 1.6 cannot be read in parts: their tensors are in
     memory from the start.
     """
+    files: dict[Path, _File] = {}
     return {
-        name: Stored(path, name) if tensor.dtype != precision and _in_parts(path) else tensor
+        name: Stored(files.setdefault(path, _File(path)), name)
+        if tensor.dtype != precision and (path.suffix == ".safetensors" or zipfile.is_zipfile(path))
+        else tensor
         for path, name, tensor in _placed(folder, WHOLE)
     }
 
@@ -123,8 +125,24 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
         yield name, tensor
 
 
-def _in_parts(path: Path) -> bool:
-    return path.suffix == ".safetensors" or zipfile.is_zipfile(path)
+class _File:
+    """Gives single tensors. A pickle is mapped for that, and mapped anew now and then, which lets read pages go."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, Lock()
+        self._held: dict[str, Tensor] = {}
+        self._read = 0
+
+    def read(self, name: str) -> Tensor:
+        if self._path.suffix == ".safetensors":
+            with safe_open(self._path, framework="pt", backend="pread") as file:
+                tensor: Tensor = file.get_tensor(name)
+                return tensor
+        with self._lock:
+            if not self._held or self._read > _PAGES:
+                self._held, self._read = dict(_pickled(self._path)), 0
+            self._read += self._held[name].nbytes
+            return self._held[name].clone()
 
 
 def _torn(path: Path) -> DataError:
