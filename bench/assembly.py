@@ -58,9 +58,9 @@ def measure(small: bool) -> Measurement:
     }
     ours = told["ours"]
     ratios = {
-        "weights/ours": ours["weights"] / ours["resident"],
-        "weights/ours_saving": ours["weights"] / ours["saving_resident"],
-        "weights/ours_cast": told["ours_cast"]["weights"] / told["ours_cast"]["resident"],
+        "ours/weights": ours["weights"] / ours["resident"],
+        "ours_saving/weights": ours["weights"] / ours["saving_resident"],
+        "ours_cast/weights": told["ours_cast"]["weights"] / told["ours_cast"]["resident"],
         "ours/moved": told["moved"]["resident"] / ours["resident"],
         "ours_cast/moved_cast": told["moved_cast"]["resident"] / told["ours_cast"]["resident"],
     }
@@ -125,7 +125,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
 
 def _is_same(folder: Path) -> bool:
     """Whether every tensor of the parts is in the saved model, bit for bit."""
-    saved = {}
+    saved: dict[str, Path] = {}
     for path in (folder / "saved").glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             saved |= dict.fromkeys(file.keys(), path)

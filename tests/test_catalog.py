@@ -100,3 +100,9 @@ def test_a_backbone_may_be_a_yaml_file_of_ones_own(tmp_path):
 def test_facts_of_the_weights_are_no_part_of_a_key():
     backbone = Catalog.installed().backbone("qwen3-8b")
     assert backbone.preimage() == backbone.model_copy(update={"config": {}}).preimage()
+
+
+@pytest.mark.parametrize("name", Catalog.installed().names("families"))
+def test_towers_of_the_hub_are_pinned(name: str) -> None:
+    vision = Catalog.installed().family(name).vision
+    assert vision.startswith("builtin:") or len(vision.partition("@")[2]) == 40

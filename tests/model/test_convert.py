@@ -232,6 +232,15 @@ def test_a_tower_that_the_config_names_by_its_folder_is_found(run, tmp_path, tow
     agrees(source, tmp_path / "out")
 
 
+def test_the_tower_that_the_original_names_is_the_familys_pinned_one(run, tmp_path, tower, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    name, _, revision = Catalog.installed().family("llava-1.5").vision.partition("@")
+    shutil.copytree(tower, tmp_path / "hub" / f"models--{name.replace('/', '--')}" / "snapshots" / revision)
+    source = Source("llava", "llama-3")
+    run(source.write(tmp_path / "in", tower=False), vision=None)
+    agrees(source, tmp_path / "out")
+
+
 def test_a_tower_that_is_nowhere_is_asked_for(run, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(DataError, match=r"clip-vit-large-patch14-336.*--vision DIR"):

@@ -8,7 +8,8 @@ import torch
 from tests.original import shards, write
 
 from vertebra.errors import DataError
-from vertebra.model.weights import stored, tensors
+from vertebra.model import weights
+from vertebra.model.weights import Stored, deferred, stored, tensors
 
 HELD = {"a.weight": torch.arange(12.0).reshape(3, 4), "b.weight": torch.ones(5, dtype=torch.float16)}
 LAYOUTS = ["model.safetensors", "pytorch_model.bin"]
@@ -121,3 +122,22 @@ def test_a_tensor_that_two_shards_hold_is_named(tmp_path):
 def test_a_folder_without_weights_says_what_it_looked_for(tmp_path):
     with pytest.raises(DataError, match=r"pytorch_model\.bin"):
         dict(stored(tmp_path))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_cast_is_read_when_it_is_asked_for_and_the_rest_is_mapped(layout, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_PAGES", 0)
+    shards(tmp_path, layout, HELD)
+    found = deferred(tmp_path, torch.float32)
+    assert isinstance(found["b.weight"], Stored)
+    assert isinstance(found["a.weight"], torch.Tensor)
+    for _ in range(2):
+        assert all(torch.equal(found[name][...], tensor) for name, tensor in HELD.items())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_missing_shard_is_named_before_reading_is_put_off(layout, tmp_path):
+    shards(tmp_path, layout, HELD)
+    next(tmp_path.glob("*00002-of*")).unlink()
+    with pytest.raises(DataError, match="00002-of"):
+        deferred(tmp_path, torch.float32)

@@ -122,7 +122,8 @@ def take_tower(original: Original, family: Family, vision: Path | None) -> CLIPV
     """The tower's config; its weights are added where the source has none of its own."""
     has_own = any(name.startswith(_TOWER) for name in original.weights)
     name = str(original.settings["mm_vision_tower"])
-    if name.startswith("clip_"):  # ViP-LLaVA's names for how the family's tower is read
+    if name.startswith("clip_") or name == family.vision.partition("@")[0]:
+        # ViP-LLaVA's names tell how the family's tower is read; LLaVA's has no revision
         name = family.vision
     try:
         folder = vision or locate(name)
