@@ -27,14 +27,14 @@ _PAGES = 1 << 28
 class Stored(NamedTuple):
     """A tensor that stays in its file until it is asked for by `[...]`, as safetensors' own slices are.
 
-    It is read and does not stay mapped, so whoever casts it never holds the pages of two precisions.
+    What was mapped for it is let go, so whoever casts it does not hold the pages of two precisions for long.
     """
 
     file: "_File"
     name: str
 
     def __getitem__(self, whole: EllipsisType) -> Tensor:  # type: ignore[override]
-        """The tensor, in memory of its own."""
+        """The tensor as it is stored."""
         return self.file.read(self.name)
 
 
@@ -126,7 +126,7 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 class _File:
-    """Gives single tensors. A pickle is mapped for that, and mapped anew now and then, which lets read pages go."""
+    """Gives single tensors. A pickle is mapped for that, and mapped anew now and then, which lets its pages go."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, Lock()
@@ -142,7 +142,7 @@ class _File:
             if not self._held or self._read > _PAGES:
                 self._held, self._read = dict(_pickled(self._path)), 0
             self._read += self._held[name].nbytes
-            return self._held[name].clone()
+            return self._held[name]
 
 
 def _torn(path: Path) -> DataError:
