@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from vertebra.errors import ConfigError, UnknownName
-from vertebra.spec import Backbone, Family, Mixture, Spec, Study, read_spec, read_text
+from vertebra.spec import Backbone, Family, Mixture, Reference, Spec, Study, read_spec, read_text
 
-Shelf = Literal["backbones", "families", "mixtures", "studies", "templates"]
+Shelf = Literal["backbones", "families", "mixtures", "studies", "templates", "reference"]
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
 
@@ -62,6 +62,10 @@ class Catalog:
         """The mixture of this name."""
         return read_spec(self.path("mixtures", name), Mixture)
 
+    def references(self) -> list[Reference]:
+        """All published tables."""
+        return [read_spec(self.path("reference", name), Reference) for name in self.names("reference")]
+
     def template(self, name: str) -> str:
         """The Jinja text of a chat format, behind what all formats share: how a message's parts become text."""
         return read_text(_PRELUDE) + read_text(self.path("templates", name))
@@ -101,4 +105,5 @@ _SINGULAR: dict[Shelf, str] = {
     "mixtures": "mixture",
     "studies": "study",
     "templates": "chat format",
+    "reference": "published table",
 }

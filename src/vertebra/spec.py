@@ -221,6 +221,18 @@ class Study(Spec):
         return self
 
 
+class Reference(Spec):
+    """A published table, to be shown beside a study's own numbers."""
+
+    name: str = ""
+    title: str
+    source: Annotated[str, Field(pattern=r"^https?://[^\s()<>]+$")]
+    notes: Mapping[str, str] = {}
+    """By benchmark, what about its numbers is not as the benchmark's protocol says, or is not said."""
+    models: Mapping[str, Mapping[str, float]]
+    """By `family/backbone` and benchmark, the headline metric."""
+
+
 class Runtime(BaseModel):
     """How a study is run. No field of it may move a result, and none is hashed."""
 

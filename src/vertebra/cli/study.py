@@ -236,16 +236,18 @@ def _failure(outcome: "Outcome", study: str) -> VertebraError:
 
 def _report(drawn: _Drawn, out: Path | None, as_json: bool) -> None:
     """Writes the report, then prints its table and paths, or its JSON."""
-    from vertebra.report import results, write_report
+    from vertebra.catalog import Catalog
+    from vertebra.report import write_report
 
     study = drawn.plan.study
     cells = _cells(drawn)
     if all(cell.scorecard is None for cell in cells):
         raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
     axes = {name: benchmark.axis for name, benchmark in drawn.benchmarks.items()}
-    written = write_report(study, cells, out or drawn.store.root / "reports" / study.study, axes, width())
+    folder = out or drawn.store.root / "reports" / study.study
+    written = write_report(study, cells, folder, axes, width(), Catalog.installed().references())
     if as_json:
-        _print_json(results(study.study, cells))
+        _print_json(written.document)
         return
     typer.echo(printable(written.table))
     for path in (written.page, *written.pictures, written.results):

@@ -16,10 +16,11 @@ from typing import NamedTuple
 from vertebra.files import write_atomically
 from vertebra.report import page, radar, tables
 from vertebra.report.grid import build_grid
+from vertebra.report.published import beside
 from vertebra.report.rows import Cell, Row, results, rows
-from vertebra.spec import Study, digest
+from vertebra.spec import Json, Reference, Study, digest
 
-__all__ = ["Cell", "Report", "Row", "results", "rows", "write_report"]
+__all__ = ["Cell", "Report", "Row", "rows", "write_report"]
 
 
 class Report(NamedTuple):
@@ -30,29 +31,38 @@ class Report(NamedTuple):
     pictures: tuple[Path, ...]
     """An SVG and a PNG per family."""
     results: Path
+    document: Mapping[str, Json]
+    """What is in it: the JSON of `vertebra report --json`."""
 
 
 def write_report(
-    study: Study, cells: Sequence[Cell], out: Path, axes: Mapping[str, radar.Axis], width: int = 80
+    study: Study,
+    cells: Sequence[Cell],
+    out: Path,
+    axes: Mapping[str, radar.Axis],
+    width: int = 80,
+    references: Sequence[Reference] = (),
 ) -> Report:
     """Writes the report into the folder `out`; the same input gives the same bytes.
 
     `axes` gives per benchmark chance and ceiling of its headline metric; one without is left out of the pictures, and
-    they say so. `width` is the terminal's, in characters. Raises `DataError` for a scorecard that is not one and
-    `VertebraError` when the folder cannot be written.
+    they say so. What `references` have published of the same models is shown beside. `width` is the terminal's, in
+    characters. `DataError` for a scorecard that is not one, `VertebraError` when the folder cannot be written.
     """
     grid = build_grid(study, cells)
-    numbers = json.dumps(results(study.study, cells), indent=1, allow_nan=False).encode() + b"\n"
+    published = beside(grid, references)
+    document = {**results(study.study, cells), "published": [each.to_json() for each in published]}
+    numbers = json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
     figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
     pictures: dict[str, bytes] = {}
     for figure in figures:
         pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
     texts = {
         "results.json": numbers,
-        "table.md": tables.markdown(grid).encode(),
+        "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
-        "index.html": page.html(grid, cells, figures, numbers).encode(),
+        "index.html": page.html(grid, cells, figures, published, numbers).encode(),
     }
     for name, data in {**pictures, **texts}.items():
         write_atomically(out / name, data)
@@ -61,6 +71,7 @@ def write_report(
         page=out / "index.html",
         pictures=tuple(out / name for name in pictures),
         results=out / "results.json",
+        document=document,
     )
 
 

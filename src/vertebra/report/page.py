@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vertebra.report.grid import Grid, Model, benchmark_title, metric_title, plain
+from vertebra.report.published import Published
 from vertebra.report.radar import Picture
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
 
@@ -47,7 +48,9 @@ class Breakdown:
     lines: tuple[tuple[Model, tuple[str, ...]], ...]
 
 
-def html(grid: Grid, cells: Sequence[Cell], figures: Sequence[Figure], results: bytes) -> str:
+def html(
+    grid: Grid, cells: Sequence[Cell], figures: Sequence[Figure], published: Sequence[Published], results: bytes
+) -> str:
     """The page. `results` is the content of results.json; its SHA-256 is what a citation can point at."""
     from jinja2 import Environment, StrictUndefined
 
@@ -58,6 +61,7 @@ def html(grid: Grid, cells: Sequence[Cell], figures: Sequence[Figure], results: 
     return template.render(
         grid=grid,
         figures=figures,
+        published=published,
         breakdowns=breakdowns(cards),
         cards=cards,
         command=f"vertebra report {shlex.quote(grid.study)}",

@@ -14,7 +14,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vertebra.report.grid import Column, Grid, Model, plain
+from vertebra.report.grid import Column, Grid, Model, benchmark_title, plain
+from vertebra.report.published import Published
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,6 +33,19 @@ def markdown(grid: Grid) -> str:
         lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
     notes = [_md(note) for note in grid.legend()]
     return "\n".join([*lines, "", *(f"- {note}" for note in [*notes, BOLD]), ""])
+
+
+def published_markdown(published: Sequence[Published]) -> str:
+    """A GitHub table of our numbers beside published ones; empty where there are none."""
+    if not published:
+        return ""
+    head = ["Family", "Backbone", "Benchmark", "Ours", "Published", "Difference", "Table", "Note"]
+    lines = ["", "## Beside published numbers", "", _md_row(head), _md_row([*["---"] * 3, *["---:"] * 3, *["---"] * 2])]
+    for each in published:
+        names = (each.family, each.backbone, benchmark_title(each.benchmark))
+        numbers = (f"{each.ours:.1f}", f"{each.theirs:.1f}", f"{each.difference:+z.1f}")
+        lines.append(_md_row([*map(_md, names), *numbers, f"[{_md(each.table)}]({each.source})", _md(each.note)]))
+    return "\n".join([*lines, ""])
 
 
 def latex(grid: Grid) -> str:
