@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vertebra.cli.text import printable
-from vertebra.errors import ConfigError, UnknownName
+from vertebra.errors import ConfigError, DataError, UnknownName
 
 if TYPE_CHECKING:
     from vertebra.scoring.benchmark import Benchmark
@@ -36,15 +36,17 @@ def score(
     chosen = benchmarks.benchmark(benchmark)
     _check(chosen, protocol, upload)
     questions = chosen.load(annotations)
-    given = read_answers(answers, chosen, {question.id for question in questions})
     counted = scorecard.scored(questions)
+    if not counted and not upload:
+        raise DataError(f"{annotations} has questions without right answers. Nothing but --upload can be done with it.")
+    given = read_answers(answers, chosen, questions)
     verdicts = scorecard.judge(chosen, counted, given)
     card = scorecard.scorecard(chosen, counted, verdicts)
     if samples:
         rows = [{"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed} for verdict in verdicts]
         write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
     if upload and chosen.upload:
-        write_atomically(upload, chosen.upload(given))
+        write_atomically(upload, chosen.upload(questions, given))
     if card.missing:
         typer.echo(f"{answers} leaves {card.missing} of {card.n} questions unanswered.", err=True)
     if as_json:

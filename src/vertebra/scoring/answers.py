@@ -7,27 +7,29 @@ Only `question_id` and `text` must be there (ViP-LLaVA's runner stores no prompt
 the runners write 1 for some benchmarks and "1" for others.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
-from vertebra.scoring.benchmark import Answer, Benchmark
+from vertebra.scoring.benchmark import Answer, Benchmark, Sample
 from vertebra.scoring.records import json_lines
 
 
-def read_answers(path: Path, benchmark: Benchmark, ids: Collection[str]) -> dict[str, Answer]:
-    """Question id -> answer, in the order of the file. `ids` are those of the benchmark's questions.
+def read_answers(path: Path, benchmark: Benchmark, samples: Sequence[Sample]) -> dict[str, Answer]:
+    """Question id -> answer, in the order of the file. `samples` are the benchmark's questions.
 
-    `DataError` naming file and line for rows that are not answers, for an id that the benchmark does not have, and
-    for a second answer to a question where no official scorer says which one counts.
+    `DataError` naming file and line for rows that are not answers, for an answer to a question that the benchmark does
+    not have, and for a second answer to a question where no official scorer says which one counts.
     """
-    ids = frozenset(ids)
+    find = benchmark.find(samples)
     answers: dict[str, Answer] = {}
     for number, row in json_lines(path):
-        question, answer = _answer(row, path, number)
-        if question not in ids:
+        name, answer = _answer(row, path, number)
+        question = find(name, answer.prompt)
+        if question is None:
+            prompt = f" with the prompt {answer.prompt[:80]!r}" if answer.prompt else ""
             raise DataError(
-                f"{path}:{number}: {benchmark.name} has no question {question!r}. "
+                f"{path}:{number}: {benchmark.name} has no question {name!r}{prompt}. "
                 "These look to be answers to another benchmark, or to another release of it."
             )
         if question in answers and benchmark.repeats == "refuse":

@@ -70,6 +70,14 @@ class Scores:
 
 
 Metrics = Callable[[Sums], dict[str, Column]]
+Find = Callable[[str, str], str | None]
+"""The id of the question that an answer with this `question_id` and stored prompt is to; None where there is none."""
+
+
+def by_id(samples: Sequence[Sample]) -> Find:
+    """Answers that carry their question's id."""
+    ids = {sample.id: sample.id for sample in samples}
+    return lambda name, _: ids.get(name)
 
 
 def right(_: Sample, verdict: Verdict) -> Tally:
@@ -107,8 +115,12 @@ class Benchmark:
     """The metrics of a group, where they are not the same as over everything."""
     repeats: Literal["refuse", "last"] = "refuse"
     """What a second answer to a question does: `last` where the official scorer lets it win."""
-    upload: Callable[[Mapping[str, Answer]], str] | None = None
-    """The text of the file that the benchmark's server or official tool takes."""
+    find: Callable[[Sequence[Sample]], Find] = by_id
+    """How an answer finds its question, where the official answers do not carry the question's id."""
+    upload: Callable[[Sequence[Sample], Mapping[str, Answer]], str | bytes] | None = None
+    """The file that the benchmark's server or official tool takes, of all questions in order and the answers given.
+
+    `DataError` where the official tool refuses the answers."""
 
     def load(self, path: Path) -> Sequence[Sample]:
         """The questions in their official order. `DataError` when files are missing, broken or ask twice."""
@@ -123,7 +135,9 @@ class Benchmark:
         return samples
 
     def summarise(self, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> Scores:
-        """The metrics of these verdicts, one for each sample in the same order."""
+        """The metrics of these verdicts, one for each sample in the same order; none where nothing is scored."""
+        if not samples:
+            return Scores({}, {})
         members: dict[str, dict[str, list[Tally]]] = {}
         tallies = self.tallies(samples, verdicts)
         for sample, tally in zip(samples, tallies, strict=True):
