@@ -1,5 +1,6 @@
 """Readers of official files: JSON in any state, file and line in every complaint."""
 
+import gc
 import re
 
 import pytest
@@ -7,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vertebra.errors import DataError
-from vertebra.scoring.records import Record, annotation, checked, json_lines, json_list, json_mapping
+from vertebra.scoring.records import (
+    Annotators,
+    Record,
+    annotation,
+    checked,
+    json_lines,
+    json_list,
+    json_mapping,
+    uncollected,
+)
 
 
 def test_lines_end_at_newline_bytes_only(tmp_path):
@@ -70,3 +80,28 @@ def test_an_annotation_is_the_file_or_lies_in_the_folder(tmp_path):
     file.touch()
     assert annotation(file, "official.json") == file
     assert annotation(tmp_path, "official.json") == tmp_path / "official.json"
+
+
+def test_what_json_takes_is_taken(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": "\\ud800", "b": NaN, "b": 12345678901234567890}')
+    assert list(json_lines(path)) == [(1, {"a": "\ud800", "b": 12345678901234567890})]
+
+
+def test_annotators_are_records_or_texts_and_ten():
+    class Question(Record):
+        answers: Annotators
+
+    texts = [f"answer {number}" for number in range(10)]
+    rows = [{"answer": text, "answer_id": number} for number, text in enumerate(texts, 1)]
+    assert checked(Question, {"answers": texts}, "x").answers == checked(Question, {"answers": rows}, "x").answers
+    for broken in (texts[:9], [*rows[:9], {"answer": 1}], [*texts[:9], None], "0123456789"):
+        with pytest.raises(DataError, match=r"x: `answers"):
+            checked(Question, {"answers": broken}, "x")
+
+
+def test_the_cycle_collector_comes_back():
+    with pytest.raises(DataError), uncollected():
+        assert not gc.isenabled()
+        raise DataError("broken")
+    assert gc.isenabled()

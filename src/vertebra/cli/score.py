@@ -32,26 +32,29 @@ def score(
     from vertebra.files import write_atomically
     from vertebra.scoring import scorecard
     from vertebra.scoring.answers import read_answers
+    from vertebra.scoring.records import uncollected
 
     chosen = benchmarks.benchmark(benchmark)
     _check(chosen, protocol, upload)
-    questions = chosen.load(annotations)
-    counted = scorecard.scored(questions)
-    if not counted and not upload:
-        raise DataError(f"{annotations} has questions without right answers. Nothing but --upload can be done with it.")
-    given = read_answers(answers, chosen, questions)
-    verdicts = scorecard.judge(chosen, counted, given)
-    card = scorecard.scorecard(chosen, counted, verdicts)
-    if samples:
-        rows = [{"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed} for verdict in verdicts]
-        write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
-    if upload and chosen.upload:
-        write_atomically(upload, chosen.upload(questions, given))
+    with uncollected():
+        questions = chosen.load(annotations)
+        counted = scorecard.scored(questions)
+        if not counted and not upload:
+            raise DataError(f"{annotations} has no right answers. Only --upload can be made of its questions.")
+        given = read_answers(answers, chosen, questions)
+        verdicts = scorecard.judge(chosen, counted, given)
+        card = scorecard.scorecard(chosen, counted, verdicts)
+        if samples:
+            rows = [{"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed} for verdict in verdicts]
+            write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
+        if upload and chosen.upload:
+            write_atomically(upload, chosen.upload(questions, given))
+            typer.echo(f"{upload} holds {len(given)} answers to {len(questions)} questions.", err=True)
     if card.missing:
         typer.echo(f"{answers} leaves {card.missing} of {card.n} questions unanswered.", err=True)
     if as_json:
         typer.echo(json.dumps(card.to_json(), allow_nan=False))
-    else:
+    elif counted:
         _show(chosen, card)
 
 

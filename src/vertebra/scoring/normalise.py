@@ -14,11 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-_REMEMBERED = 1 << 18  # VQAv2 val has some 200,000 different answers
+_REMEMBERED = 1 << 16
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 _DIGIT_COMMA = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")  # the official look-behind for a digit is mistyped and always holds
 _PERIODS = 32
+_WORTH = (0.0, 0.3, 0.6, 0.9, 1.0)
 _ARTICLES = frozenset(("a", "an", "the"))
 _NUMBERS = {"none": "0"} | {
     word: str(number)
@@ -65,7 +66,7 @@ def m4c(text: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def vqa(text: str) -> str:
-    """The VQA challenge's processing of an answer, where it processes answers at all (see `vqa_accuracy`)."""
+    """The VQA challenge's processing of an answer, where it processes answers at all (see `vqa_gold`)."""
     return _digits_and_articles(_punctuation(_one_line(text)), CONTRACTIONS)
 
 
@@ -76,25 +77,28 @@ def vizwiz(text: str) -> str:
 
 
 def leave_one_out(answer: str, annotators: Sequence[str]) -> float:
-    """VQA accuracy, 0 to 1: the mean, over annotators left out, of min(1, others who said it / 3).
+    """VQA accuracy, 0 to 1: the mean, over ten annotators left out in turn, of min(1, others who said it / 3).
 
-    For ten annotators: 0, .3, .6, .9 and 1 where none, one, two, three and more said it. Not min(1, n / 3).
+    So 0, .3, .6, .9 and 1 where none, one, two, three and more said it, which is not min(1, n / 3).
     """
-    said, others = annotators.count(answer), len(annotators)
-    # In thirds and whole numbers, so that .3 is the .3 of the official float arithmetic.
-    return (said * min(3, max(0, said - 1)) + (others - said) * min(3, said)) / (3 * others)
+    return _WORTH[min(annotators.count(answer), 4)]
 
 
-def vqa_accuracy(answer: str, annotators: Sequence[str]) -> float:
-    """Accuracy of an answer, 0 to 1, as the VQA challenge has counted since March 2021.
+def vqa_gold(annotators: Sequence[str]) -> tuple[str, ...]:
+    """What the VQA challenge has compared answers with since March 2021: the ten annotators' processed answers, or the
+    one string alone, unprocessed, where all ten wrote the same."""
+    alike = {_one_line(said) for said in set(annotators)}
+    return tuple(alike) if len(alike) == 1 else tuple(map(vqa, annotators))
 
-    Where the annotators' answers are all the same string, an answer must be that string, case and full stop included;
-    only where they differ are both sides processed.
+
+def vqa_accuracy(answer: str, gold: Sequence[str]) -> float:
+    """Accuracy of an answer, 0 to 1, against what `vqa_gold` made of the annotators' answers.
+
+    Where they all wrote the same string, an answer must be that string, case and full stop included.
     """
-    annotators, answer = [_one_line(said) for said in annotators], _one_line(answer)
-    if len(set(annotators)) > 1:
-        annotators, answer = [vqa(said) for said in annotators], vqa(answer)
-    return leave_one_out(answer, annotators)
+    if len(gold) == 1:
+        return float(_one_line(answer) in gold)
+    return leave_one_out(vqa(answer), gold)
 
 
 def _one_line(text: str) -> str:

@@ -6,12 +6,15 @@
 JSON lines end at newline bytes only, because U+2028 and U+0085 are legal inside JSON strings.
 """
 
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from vertebra.errors import DataError
 
@@ -23,6 +26,16 @@ class Record(BaseModel):
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def _texts(value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    return [said.get("answer") if isinstance(said, dict) else said for said in value]
+
+
+Annotators = Annotated[list[str], BeforeValidator(_texts), Field(min_length=10, max_length=10)]
+"""What the ten annotators of a VQA question said, of `[{"answer": "down", ...}, ...]` or of the texts alone."""
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -66,6 +79,18 @@ def annotation(path: Path, name: str) -> Path:
     return path if path.is_file() else path / name
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Puts the cycle collector off: with millions of records alive it takes ten times as long as reading them."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -75,6 +100,10 @@ def _bytes(path: Path) -> bytes:
 
 def _parse(data: bytes, path: Path, line: int = 1) -> object:
     """The JSON value of bytes that begin on this line of the file."""
+    # Three times as fast as json, which takes a little more and can say what is wrong with the rest.
+    with suppress(ValueError):
+        fast: object = from_json(data)
+        return fast
     try:
         value: object = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vertebra.errors import DataError
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
 from vertebra.scoring.metrics import resample
+from vertebra.scoring.records import uncollected
 from vertebra.spec import Json
 
 
@@ -94,11 +96,17 @@ def ci95(
     return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
+@uncollected()
 def score_folder(benchmark: Benchmark, folder: Path, answers: Path) -> Scored:
-    """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out."""
+    """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
+
+    `DataError` for files that are missing or broken, and for a split without right answers.
+    """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, samples)
     samples = scored(samples)
+    if not samples:
+        raise DataError(f"{folder} has questions of {benchmark.name} without right answers. Nothing can be scored.")
     verdicts = judge(benchmark, samples, found)
     card = scorecard(benchmark, samples, verdicts).to_json()
     card["ci95"] = {name: list(bounds) for name, bounds in ci95(benchmark, samples, verdicts).items()}
