@@ -11,7 +11,7 @@ from vertebra.benchmarks import benchmark, names
 from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
-NAMES = ["gqa", "pope", "scienceqa", "v7w"]
+NAMES = ["gqa", "pope", "scienceqa", "textvqa", "v7w", "vizwiz", "vqav2"]
 SAMPLE = Sample("1", "?", "a.jpg", ("A",), {"subset": "random"}, "a.jpg")
 
 

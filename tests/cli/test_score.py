@@ -68,6 +68,42 @@ def test_an_upload_for_a_benchmark_without_one_names_those_that_have(run, folder
     assert "'gqa'" in str(error)
 
 
+@pytest.fixture
+def server_only(tmp_path):
+    """The options that name a split whose answers are on a server, and answers to it."""
+    question = {"question_id": 0, "image": "VizWiz_test_00000000.jpg", "text": "What is this?"}
+    (tmp_path / "llava_test.jsonl").write_text(json.dumps(question))
+    (tmp_path / "answers.jsonl").write_text('{"question_id": 0, "prompt": "What is this?", "text": "A cup."}\n')
+    paths = ["--annotations", tmp_path / "llava_test.jsonl", "--answers", tmp_path / "answers.jsonl"]
+    return ["vizwiz", *map(str, paths), "--json"]
+
+
+def test_a_split_without_right_answers_makes_an_upload_and_no_score(server_only, tmp_path):
+    result = CliRunner().invoke(app, [*server_only, "--upload", str(tmp_path / "upload.json")])
+    assert (tmp_path / "upload.json").read_text() == '[{"image": "VizWiz_test_00000000.jpg", "answer": "cup"}]'
+    card = json.loads(result.stdout)
+    assert (card["n"], card["metrics"], card["groups"]) == (0, {}, {})
+    assert "holds 1 answers to 1 questions" in result.stderr
+
+
+def test_a_split_without_right_answers_is_not_scored_in_silence(server_only):
+    assert isinstance(CliRunner().invoke(app, server_only).exception, DataError)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"question_id": "1", "text": "no"}\n{"question_id": "2", "te', "2: not valid JSON"),
+        (b'{"question_id": "1", "text": "no"}\n{"question_id": "2", "text": "caf\xe9"}\n', "2: not UTF-8"),
+    ],
+)
+def test_answers_cut_off_or_not_utf_8_are_refused_with_their_line(run, folder, content, told):
+    (folder / "answers.jsonl").write_bytes(content)
+    error = run().exception
+    assert isinstance(error, DataError)
+    assert f"answers.jsonl:{told}" in str(error)
+
+
 @pytest.mark.parametrize(
     ("options", "benchmark", "kind"),
     [
