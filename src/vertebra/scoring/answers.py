@@ -4,47 +4,58 @@
      "answer_id": "3wn9aPE3PL7qsd7mzWnuyL", "model_id": "llava-v1.5-13b", "metadata": {}}
 
 Only `question_id` and `text` must be there (ViP-LLaVA's runner stores no prompt). Ids are compared as text, because
-the runners write 1 for some benchmarks and "1" for others.
+the runners write 1 for some benchmarks and "1" for others. A benchmark may name further forms (`Benchmark.forms`).
 """
 
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
-from vertebra.scoring.benchmark import Answer, Benchmark
+from vertebra.scoring.benchmark import Answer, Benchmark, Given, Sample
 from vertebra.scoring.records import json_lines
 
 
-def read_answers(path: Path, benchmark: Benchmark, ids: Collection[str]) -> dict[str, Answer]:
-    """Question id -> answer, in the order of the file. `ids` are those of the benchmark's questions.
+def read_answers(path: Path, benchmark: Benchmark, samples: Sequence[Sample]) -> dict[str, Answer]:
+    """Sample id -> answer, in the order of the file.
 
     `DataError` naming file and line for rows that are not answers, for an id that the benchmark does not have, and
     for a second answer to a question where no official scorer says which one counts.
     """
-    ids = frozenset(ids)
+    ids = frozenset(sample.id for sample in samples)
+    find = benchmark.find(samples) if benchmark.find else None
+    form = benchmark.forms.get("/" if path.is_dir() else path.suffix.lower(), llava)
     answers: dict[str, Answer] = {}
-    for number, row in json_lines(path):
-        question, answer = _answer(row, path, number)
-        if question not in ids:
+    for where, name, answer in form(path):
+        found = [name] if name in ids else find(name, answer) if find else None
+        if found is None:
+            asked = f" with the stored prompt {answer.prompt[:200]!r}" if find and answer.prompt else ""
             raise DataError(
-                f"{path}:{number}: {benchmark.name} has no question {question!r}. "
+                f"{where}: {benchmark.name} has no question {name!r}{asked}. "
                 "These look to be answers to another benchmark, or to another release of it."
             )
-        if question in answers and benchmark.repeats == "refuse":
-            raise DataError(f"{path}:{number}: question {question!r} is answered twice. Remove one of the answers.")
-        answers[question] = answer
+        for question in found:
+            if question in answers and benchmark.repeats == "refuse":
+                raise DataError(f"{where}: question {name!r} is answered twice. Remove one of the answers.")
+            answers[question] = answer
     return answers
 
 
-def _answer(row: dict[str, object], path: Path, number: int) -> tuple[str, Answer]:
-    question, text, prompt = row.get("question_id"), row.get("text"), row.get("prompt", "")
+def llava(path: Path, *, field: str = "text") -> Iterator[Given]:
+    """The rows of LLaVA's answers JSONL, or of one whose answers stand in another field."""
+    home = str(path)
+    for number, row in json_lines(path):
+        yield _given(row, f"{home}:{number}", field if field in row else "text")
+
+
+def _given(row: dict[str, object], where: str, field: str) -> Given:
+    question, text, prompt = row.get("question_id"), row.get(field), row.get("prompt", "")
     if isinstance(question, bool) or not isinstance(question, int | str):
-        raise DataError(f"{path}:{number}: `question_id` must be a number or text. {_EXPECTED}")
+        raise DataError(f"{where}: `question_id` must be a number or text. {_EXPECTED}")
     if not isinstance(text, str):
-        raise DataError(f"{path}:{number}: `text`, the answer, must be text. {_EXPECTED}")
+        raise DataError(f"{where}: `{field}`, the answer, must be text. {_EXPECTED}")
     if not isinstance(prompt, str):
-        raise DataError(f"{path}:{number}: `prompt` must be text. {_EXPECTED}")
-    return str(question), Answer(text, prompt)
+        raise DataError(f"{where}: `prompt` must be text. {_EXPECTED}")
+    return Given(where, str(question), Answer(text, prompt))
 
 
 _EXPECTED = "Expected LLaVA's answers JSONL: question_id, prompt, text, answer_id, model_id, metadata."

@@ -97,7 +97,7 @@ def ci95(
 def score_folder(benchmark: Benchmark, folder: Path, answers: Path) -> Scored:
     """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out."""
     samples = benchmark.load(folder)
-    found = read_answers(answers, benchmark, {sample.id for sample in samples})
+    found = read_answers(answers, benchmark, samples)
     samples = scored(samples)
     verdicts = judge(benchmark, samples, found)
     card = scorecard(benchmark, samples, verdicts).to_json()
