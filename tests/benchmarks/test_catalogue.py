@@ -11,7 +11,7 @@ from vertebra.benchmarks import benchmark, names
 from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
-NAMES = ["gqa", "mmbench", "mmbench_cn", "mme", "pope", "scienceqa", "v7w"]
+NAMES = ["gqa", "mmbench", "mmbench_cn", "mme", "pointqa", "pope", "scienceqa", "seed_img", "v7w"]
 SAMPLE = Sample("1", "?", "a.jpg", ("A",), {"subset": "random"}, "a.jpg")
 
 
