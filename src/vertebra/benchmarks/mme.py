@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
-from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Finder, Given, Sample, Verdict
+from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Find, Given, Sample, Verdict
 from vertebra.scoring.metrics import ZERO, Column, Sums, Tally, ratio
 from vertebra.scoring.records import lines
 
@@ -74,15 +74,11 @@ def _tree(folder: Path, subtask: str) -> Iterator[tuple[str, list[str]]]:
             yield where, [pictures.get(path.stem, f"{path.stem}.jpg"), *cells]
 
 
-def _find(samples: Sequence[Sample]) -> Finder:
+def _find(samples: Sequence[Sample]) -> Find:
     """By subtask, name of the image without its suffix, and question, as LLaVA's converter does."""
+    ids = {sample.id: sample.id for sample in samples}
     known = {_key(sample.label or "", sample.text): sample.id for sample in samples}
-
-    def find(question: str, answer: Answer) -> Sequence[str] | None:
-        found = known.get(_key(question, answer.prompt))
-        return None if found is None else [found]
-
-    return find
+    return lambda name, prompt: ids.get(name) or known.get(_key(name, prompt))
 
 
 def _key(place: str, prompt: str) -> tuple[str, str, str]:
@@ -112,7 +108,7 @@ def _joint(samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> list[Tally
     for index, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
         subtask = sample.groups["subtask"]
         pair = {f"{subtask} both": verdict.score * verdicts[index - 1].score, f"{subtask} pairs": 1.0}
-        tallies.append({subtask: verdict.score, f"{subtask} all": 1.0, **(pair if index % 2 else {})})
+        tallies.append({f"{subtask} right": verdict.score, f"{subtask} all": 1.0, **(pair if index % 2 else {})})
     return tallies
 
 
@@ -126,11 +122,11 @@ def _metrics(sums: Sums) -> dict[str, Column]:
 
 def _group_metrics(sums: Sums) -> dict[str, Column]:
     """Those of the one subtask that is in the sums; score in points (at most 200), accuracies in percent."""
-    return next(_points(sums, subtask) for subtask in SUBTASKS if subtask in sums)
+    return next(_points(sums, subtask) for subtask in SUBTASKS if f"{subtask} all" in sums)
 
 
 def _points(sums: Sums, subtask: str) -> dict[str, Column]:
-    accuracy = 100 * ratio(sums[subtask], sums[f"{subtask} all"])
+    accuracy = 100 * ratio(sums[f"{subtask} right"], sums[f"{subtask} all"])
     plus = 100 * ratio(sums[f"{subtask} both"], sums[f"{subtask} pairs"])
     return {"score": accuracy + plus, "accuracy": accuracy, "accuracy_plus": plus}
 

@@ -12,7 +12,7 @@ videos (ids v1, v2, ...) are left aside.
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from vertebra.scoring.answers import llava
-from vertebra.scoring.benchmark import OPTION_LETTER, Answer, Benchmark, Finder, Sample, Verdict
+from vertebra.scoring.benchmark import OPTION_LETTER, Answer, Benchmark, Find, Sample, Verdict
 from vertebra.scoring.letters import lone
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
 
@@ -79,14 +79,15 @@ def _name(question: str | int) -> str:
     return str(int(text)) if text.isdecimal() else text
 
 
-def _find(samples: Sequence[Sample]) -> Finder:
-    known: dict[str, list[str]] = defaultdict(list)
+def _find(samples: Sequence[Sample]) -> Find:
+    known: dict[str, tuple[str, ...]] = {sample.id: (sample.id,) for sample in samples}
     for sample in samples:
-        known[sample.label or sample.id].append(sample.id)
+        if sample.label and sample.label != sample.id:
+            known[sample.label] = (*known.get(sample.label, ()), sample.id)
 
-    def find(question: str, _: Answer) -> Sequence[str] | None:
-        is_video = question[:1] == "v" and question[1:].isdecimal()
-        return known.get(_name(question), [] if is_video else None)
+    def find(name: str, _: str) -> tuple[str, ...] | None:
+        is_video = name[:1] == "v" and name[1:].isdecimal()
+        return known.get(_name(name), () if is_video else None)
 
     return find
 

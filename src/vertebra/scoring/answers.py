@@ -18,22 +18,21 @@ from vertebra.scoring.records import json_lines
 def read_answers(path: Path, benchmark: Benchmark, samples: Sequence[Sample]) -> dict[str, Answer]:
     """Sample id -> answer, in the order of the file.
 
-    `DataError` naming file and line for rows that are not answers, for an id that the benchmark does not have, and
-    for a second answer to a question where no official scorer says which one counts.
+    `DataError` naming file and line for rows that are not answers, for an answer to a question that the benchmark does
+    not have, and for a second answer to a question where no official scorer says which one counts.
     """
-    ids = frozenset(sample.id for sample in samples)
-    find = benchmark.find(samples) if benchmark.find else None
+    find = benchmark.find(samples)
     form = benchmark.forms.get("/" if path.is_dir() else path.suffix.lower(), llava)
     answers: dict[str, Answer] = {}
     for where, name, answer in form(path):
-        found = [name] if name in ids else find(name, answer) if find else None
+        found = find(name, answer.prompt)
         if found is None:
-            asked = f" with the stored prompt {answer.prompt[:200]!r}" if find and answer.prompt else ""
+            prompt = f" with the prompt {answer.prompt[:80]!r}" if answer.prompt else ""
             raise DataError(
-                f"{where}: {benchmark.name} has no question {name!r}{asked}. "
+                f"{where}: {benchmark.name} has no question {name[:80]!r}{prompt}. "
                 "These look to be answers to another benchmark, or to another release of it."
             )
-        for question in found:
+        for question in (found,) if isinstance(found, str) else found:
             if question in answers and benchmark.repeats == "refuse":
                 raise DataError(f"{where}: question {name!r} is answered twice. Remove one of the answers.")
             answers[question] = answer

@@ -87,9 +87,16 @@ class Scores:
 Metrics = Callable[[Sums], dict[str, Column]]
 Form = Callable[[Path], Iterable[Given]]
 """Reads a file or folder of answers. `DataError` naming the row for what is none."""
-Finder = Callable[[str, Answer], Sequence[str] | None]
-"""The ids of the samples that a row answers; none if it answers a question that is not asked here, None if no such
-question is known."""
+Find = Callable[[str, str], str | tuple[str, ...] | None]
+"""The id of the question that an answer with this `question_id` and stored prompt is to; None where there is none.
+
+Several where one answer is to several questions, and no id where the question is left aside on purpose."""
+
+
+def by_id(samples: Sequence[Sample]) -> Find:
+    """Answers that carry their question's id."""
+    ids = {sample.id: sample.id for sample in samples}
+    return lambda name, _: ids.get(name)
 
 
 def right(_: Sample, verdict: Verdict) -> Tally:
@@ -129,8 +136,8 @@ class Benchmark:
     """The metrics of a group, where they are not the same as over everything."""
     repeats: Literal["refuse", "last"] = "refuse"
     """What a second answer to a question does: `last` where the official scorer lets it win."""
-    find: Callable[[Sequence[Sample]], Finder] | None = None
-    """Where the ids of answers files are not those of the samples: whose question a row answers."""
+    find: Callable[[Sequence[Sample]], Find] = by_id
+    """How an answer finds its question, where the official answers do not carry the question's id."""
     forms: Mapping[str, Form] = field(default_factory=dict)
     """How answers are read that are not LLaVA's JSONL: by suffix such as `.xlsx`, and `/` for a folder."""
     upload: Callable[[Sequence[Sample], Mapping[str, Answer]], str | bytes] | None = None
