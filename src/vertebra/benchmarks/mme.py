@@ -46,12 +46,13 @@ def _subtask(folder: Path, subtask: str) -> list[Sample]:
     samples: list[Sample] = []
     seen: Counter[str] = Counter()
     for where, (file, asked, truth) in rows:
-        if truth.lower() not in ("yes", "no"):
+        gold = truth.strip().lower()
+        if gold not in ("yes", "no"):
             raise DataError(f"{where}: the truth must be Yes or No, not {truth[:80]!r}. Is this MME's official file?")
         label, image = f"{subtask}/{file}", f"{subtask}/{'images/' * (subtask in APART)}{file}"
         seen[label] += 1
         name, text = f"{label}#{seen[label]}", asked.removesuffix(ENDING).rstrip() + SHORT_ANSWER
-        samples.append(Sample(name, text, image, (truth.lower(),), {"subtask": subtask}, label, label=label))
+        samples.append(Sample(name, text, image, (gold,), {"subtask": subtask}, label, label=label))
     return samples
 
 
