@@ -49,3 +49,10 @@ def test_two_questions_leave_the_region_to_the_eye():
         "Describe the object with the visual prompt. Please provide a short phrase.",
         "Describe the pointed region. Please provide a short phrase.",
     )
+
+
+def test_a_second_look_is_asked_for_by_an_example():
+    assert wording.looking_twice("How many are there?") == (
+        "How many are there? The exemplary object is within the rectangle.\n"
+        "Answer the question using a single word or phrase."
+    )

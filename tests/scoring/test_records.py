@@ -16,6 +16,8 @@ from vertebra.scoring.records import (
     json_lines,
     json_list,
     json_mapping,
+    lines,
+    rows,
     uncollected,
 )
 
@@ -105,3 +107,20 @@ def test_the_cycle_collector_comes_back():
         assert not gc.isenabled()
         raise DataError("broken")
     assert gc.isenabled()
+
+
+def test_records_stand_in_a_list_or_in_lines(tmp_path):
+    (tmp_path / "a.json").write_text('[{"a": 1}, {"a": 2}]')
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n')
+    listed, lined = list(rows(tmp_path / "a.json")), list(rows(tmp_path / "a.jsonl"))
+    assert [row for _, row in listed] == [row for _, row in lined] == [{"a": 1}, {"a": 2}]
+    assert (listed[1][0][-16:], lined[1][0][-10:]) == ("a.json: record 1", "/a.jsonl:3")
+
+
+def test_lines_of_text_lose_their_ends_and_bad_ones_are_named(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("one\u2028two\r\n\nthree \n".encode())
+    assert list(lines(path)) == [(1, "one\u2028two"), (3, "three ")]
+    path.write_bytes(b"one\n\xff\n")
+    with pytest.raises(DataError, match=r"a\.txt:2: not UTF-8"):
+        list(lines(path))

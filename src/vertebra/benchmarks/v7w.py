@@ -15,31 +15,28 @@ import random
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, FiniteFloat
+from pydantic import AliasChoices, Field
 
 from vertebra.chat import wording
 from vertebra.errors import DataError
-from vertebra.scoring.benchmark import Benchmark, Sample, Verdict
-from vertebra.scoring.records import Record, annotation, checked, json_lines, json_list
+from vertebra.scoring.benchmark import Benchmark, Sample
+from vertebra.scoring.records import Record, annotation, checked, rows
+from vertebra.scoring.regions import Corners, same
 from vertebra.visual.marks import COLOURS, Box, constant_rectangle
 
 RECORDS = "v7w-test.json"
-_Corners = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 
 
 class _Pointing(Record):
     id: int | str = Field(validation_alias=AliasChoices("id", "question_id"))
     image: str
     question: str = Field(validation_alias=AliasChoices("question", "text"))
-    bboxes: Annotated[list[_Corners], Field(min_length=4, max_length=4)] | None = None
-    answer: _Corners | str
+    bboxes: Annotated[list[Corners], Field(min_length=4, max_length=4)] | None = None
+    answer: Corners | str
 
 
 def _read(path: Path) -> list[Sample]:
-    path = annotation(path, RECORDS)
-    if path.suffix == ".jsonl":
-        return [_sample(row, f"{path}:{line}") for line, row in json_lines(path)]
-    return [_sample(row, f"{path}: record {index}") for index, row in enumerate(json_list(path))]
+    return [_sample(row, where) for where, row in rows(annotation(path, RECORDS))]
 
 
 def _sample(row: object, where: str) -> Sample:
@@ -63,12 +60,6 @@ def _gold(record: _Pointing, where: str) -> str:
     raise DataError(f"{where}: the answer {record.answer} of {record.id!r} is none of its boxes.")
 
 
-def _grade(sample: Sample, text: str) -> Verdict:
-    said = text.lower().strip()
-    (gold,) = sample.gold
-    return Verdict(sample.id, float(said == gold.lower()), said)
-
-
 BENCHMARK = Benchmark(
     name="v7w",
     title="Visual7W",
@@ -80,5 +71,5 @@ BENCHMARK = Benchmark(
     grading=1,
     files=(RECORDS,),
     read=_read,
-    grade=_grade,
+    grade=same,
 )

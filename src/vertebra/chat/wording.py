@@ -34,6 +34,13 @@ def pointing(question: str, colors: Sequence[str], articles: Sequence[bool] = (T
     return "\n".join([question, *options, "Answer with the option's letter from the given choices directly."])
 
 
+def looking_twice(question: str) -> str:
+    """A PointQA-LookTwice question, whose example is in a red rectangle."""
+    return (
+        f"{question} The exemplary object is within the rectangle.\nAnswer the question using a single word or phrase."
+    )
+
+
 def describing(region: str) -> str:
     """A RefCOCOg question: what is there."""
     return f"Describe the object {region}. Please provide a short phrase."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vertebra.cli.text import printable
-from vertebra.errors import ConfigError, DataError, UnknownName
+from vertebra.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from vertebra.scoring.benchmark import Benchmark
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def score(
     benchmark: Annotated[str, typer.Argument(help="Name of the benchmark, such as pope.")],
     annotations: Annotated[Path, typer.Option(help="Official questions and gold answers: a folder or file.")],
-    answers: Annotated[Path, typer.Option(help="Answers JSONL as LLaVA's runners write it.")],
+    answers: Annotated[Path, typer.Option(help="Answers JSONL as LLaVA's runners write it, or the official upload.")],
     samples: Annotated[Path | None, typer.Option(help="Write each question's score here, as JSONL.")] = None,
     upload: Annotated[Path | None, typer.Option(help="Write the file that the official server or tool takes.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Insist on this protocol.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Score under this protocol, not the official one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score an answers file on a benchmark."""
@@ -35,7 +35,8 @@ def score(
     from vertebra.scoring.records import uncollected
 
     chosen = benchmarks.benchmark(benchmark)
-    _check(chosen, protocol, upload)
+    chosen = chosen.under(protocol) if protocol else chosen
+    _check(chosen, upload)
     with uncollected():
         questions = chosen.load(annotations)
         counted = scorecard.scored(questions)
@@ -45,7 +46,10 @@ def score(
         verdicts = scorecard.judge(chosen, counted, given)
         card = scorecard.scorecard(chosen, counted, verdicts)
         if samples:
-            rows = [{"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed} for verdict in verdicts]
+            rows = [
+                {"id": question.label or question.id, "score": verdict.score, "parsed": verdict.parsed}
+                for question, verdict in zip(counted, verdicts, strict=True)
+            ]
             write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
         if upload and chosen.upload:
             write_atomically(upload, chosen.upload(questions, given))
@@ -58,12 +62,10 @@ def score(
         _show(chosen, card)
 
 
-def _check(chosen: "Benchmark", protocol: str | None, upload: Path | None) -> None:
+def _check(chosen: "Benchmark", upload: Path | None) -> None:
     """Refuses options that this benchmark has no use for before anything is read."""
     from vertebra import benchmarks
 
-    if protocol not in (None, chosen.protocol):
-        raise UnknownName(f"protocol of {chosen.name}", protocol, [chosen.protocol])
     if upload and not chosen.upload:
         having = [name for name in benchmarks.names() if benchmarks.benchmark(name).upload]
         raise ConfigError(f"{chosen.name} has no official upload. Leave --upload out; these have one: {having}.")

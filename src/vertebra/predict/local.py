@@ -46,7 +46,10 @@ def predict(bench: Bench, runtime: Runtime) -> None:
     assert bench.data is not None
     name, longest = str(bench.spec["benchmark"]), int(str(bench.spec["max_new_tokens"]))
     folder = bench.data / name
-    samples = benchmark(name).load(folder)
+    chosen = benchmark(name)
+    samples = chosen.load(folder)
+    if chosen.unpack:
+        chosen.unpack(folder)
     model = _open(bench.model)
     _check_family(model, bench)
     growing = bench.folder / "answers.jsonl"

@@ -7,12 +7,12 @@
 A benchmark knows no model. Its protocol is part of a score's name, so that unlike numbers never share a column.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from vertebra.errors import DataError
+from vertebra.errors import DataError, UnknownName
 from vertebra.scoring.metrics import Column, Sums, Tally, accuracy, add
 from vertebra.visual.marks import Mark
 
@@ -25,6 +25,7 @@ class Sample:
     """One question."""
 
     id: str
+    """Its own among the questions."""
     text: str
     """What the user says, suffix included, without `<image>`."""
     image: str | None
@@ -37,6 +38,10 @@ class Sample:
     """Questions of one cluster (mostly: one image) are not independent."""
     marks: tuple[Mark, ...] = ()
     """Drawn on the picture as it was read, before it is made square."""
+    label: str | None = None
+    """Its id in the official files, where other questions have the same one."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """What the upload repeats of the official row."""
 
 
 class Answer(NamedTuple):
@@ -44,6 +49,16 @@ class Answer(NamedTuple):
 
     text: str
     prompt: str = ""
+
+
+class Given(NamedTuple):
+    """One row of an answers file."""
+
+    where: str
+    """File and line, for complaints."""
+    question: str
+    """The id in the row."""
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +85,12 @@ class Scores:
 
 
 Metrics = Callable[[Sums], dict[str, Column]]
-Find = Callable[[str, str], str | None]
-"""The id of the question that an answer with this `question_id` and stored prompt is to; None where there is none."""
+Form = Callable[[Path], Iterable[Given]]
+"""Reads a file or folder of answers. `DataError` naming the row for what is none."""
+Find = Callable[[str, str], str | tuple[str, ...] | None]
+"""The id of the question that an answer with this `question_id` and stored prompt is to; None where there is none.
+
+Several where one answer is to several questions, and no id where the question is left aside on purpose."""
 
 
 def by_id(samples: Sequence[Sample]) -> Find:
@@ -110,6 +129,8 @@ class Benchmark:
     """What an answer's text is worth. Never raises, whatever the text."""
     tally: Callable[[Sample, Verdict], Tally] = right
     """What a question adds to the sums that the metrics are made of."""
+    joint: Callable[[Sequence[Sample], Sequence[Verdict]], Sequence[Tally]] | None = None
+    """The tallies of all questions, in place of `tally`, where some only count together."""
     metrics: Metrics = accuracy
     group_metrics: Metrics | None = None
     """The metrics of a group, where they are not the same as over everything."""
@@ -117,10 +138,23 @@ class Benchmark:
     """What a second answer to a question does: `last` where the official scorer lets it win."""
     find: Callable[[Sequence[Sample]], Find] = by_id
     """How an answer finds its question, where the official answers do not carry the question's id."""
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    """How answers are read that are not LLaVA's JSONL: by suffix such as `.xlsx`, and `/` for a folder."""
     upload: Callable[[Sequence[Sample], Mapping[str, Answer]], str | bytes] | None = None
     """The file that the benchmark's server or official tool takes, of all questions in order and the answers given.
 
     `DataError` where the official tool refuses the answers."""
+    unpack: Callable[[Path], None] | None = None
+    """Writes the images that the annotation file in this folder carries to where the samples look for them."""
+    variants: tuple["Benchmark", ...] = ()
+    """The same questions under other rules, each with a protocol name of its own."""
+
+    def under(self, protocol: str) -> "Benchmark":
+        """This benchmark or its variant of this protocol. `UnknownName` when there is none."""
+        for benchmark in (self, *self.variants):
+            if benchmark.protocol == protocol:
+                return benchmark
+        raise UnknownName(f"protocol of {self.name}", protocol, [each.protocol for each in (self, *self.variants)])
 
     def load(self, path: Path) -> Sequence[Sample]:
         """The questions in their official order. `DataError` when files are missing, broken or ask twice."""
@@ -152,6 +186,8 @@ class Benchmark:
 
     def tallies(self, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> list[Tally]:
         """What each sample adds to the sums."""
+        if self.joint:
+            return list(self.joint(samples, verdicts))
         return [self.tally(sample, verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
 
 

@@ -48,6 +48,26 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
             yield number, row
 
 
+def rows(path: Path) -> Iterator[tuple[str, object]]:
+    """Place and value of every record of a file that is one JSON list or, named .jsonl, one object a line."""
+    if path.suffix == ".jsonl":
+        for number, row in json_lines(path):
+            yield f"{path}:{number}", row
+    else:
+        for index, value in enumerate(json_list(path)):
+            yield f"{path}: record {index}", value
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of every line that is not blank, without its end. `DataError` for what is not UTF-8."""
+    for number, line in enumerate(_bytes(path).split(b"\n"), start=1):
+        if line and not line.isspace():
+            try:
+                yield number, line.removesuffix(b"\r").decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise _no_text(path, number) from error
+
+
 def json_mapping(path: Path) -> dict[str, object]:
     """A file that is one JSON object."""
     value = _parse(_bytes(path), path)
@@ -107,11 +127,14 @@ def _parse(data: bytes, path: Path, line: int = 1) -> object:
     try:
         value: object = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        line += data.count(b"\n", 0, error.start)
-        raise DataError(f"{path}:{line}: not UTF-8 text. Save the file as UTF-8.") from error
+        raise _no_text(path, line + data.count(b"\n", 0, error.start)) from error
     except json.JSONDecodeError as error:
         where = f"{path}:{line + error.lineno - 1}"
         raise DataError(f"{where}: not valid JSON: {error.msg}, column {error.colno}. Is it cut off?") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}:{line}: not readable JSON: {error}.") from error
     return value
+
+
+def _no_text(path: Path, line: int) -> DataError:
+    return DataError(f"{path}:{line}: not UTF-8 text. Save the file as UTF-8.")

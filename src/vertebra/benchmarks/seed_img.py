@@ -1,0 +1,131 @@
+"""SEED-Bench, image part: 14,233 questions with four options in nine kinds (Li et al., arXiv:2307.16125).
+
+SEED-Bench.json of https://huggingface.co/datasets/AILab-CVC/SEED-Bench, asked and counted as LLaVA-1.5 does:
+
+    {"questions": [{"question_id": "101669", "question": "How many ...?", "choice_a": "One", "choice_b": "Two",
+                    "choice_c": "Three", "choice_d": "Four", "answer": "A", "data_type": "image",
+                    "data_id": "1454426_2591111986", "question_type_id": 5}, ...],
+     "question_type": {"Instances Counting": 5, ...}}
+
+Only the bare capital counts: "A." is wrong. Id 49914 is there twice and an answer to it counts twice. Answers on the
+videos (ids v1, v2, ...) are left aside.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from vertebra.scoring.answers import llava
+from vertebra.scoring.benchmark import OPTION_LETTER, Answer, Benchmark, Find, Sample, Verdict
+from vertebra.scoring.letters import lone
+from vertebra.scoring.records import Record, annotation, checked, json_mapping
+
+QUESTIONS = "SEED-Bench.json"
+OPTIONS = "ABCD"
+
+
+class _Question(Record):
+    question_id: str | int
+    question: str
+    choice_a: str
+    choice_b: str
+    choice_c: str
+    choice_d: str
+    answer: Literal["A", "B", "C", "D"]
+    data_id: str
+    question_type_id: int
+
+
+class _File(Record):
+    questions: list[dict[str, object]]
+    question_type: dict[str, int]
+
+
+def _read(path: Path) -> list[Sample]:
+    path = annotation(path, QUESTIONS)
+    file = checked(_File, json_mapping(path), str(path))
+    kinds = {number: kind for kind, number in file.question_type.items()}
+    questions = [
+        checked(_Question, row, f"{path}: question {index}")
+        for index, row in enumerate(file.questions)
+        if row.get("data_type") == "image"
+    ]
+    often = Counter(_name(question.question_id) for question in questions)
+    seen: Counter[str] = Counter()
+    samples = []
+    for question in questions:
+        label = _name(question.question_id)
+        seen[label] += 1
+        name = label if often[label] == 1 else f"{label}#{seen[label]}"
+        kind = kinds.get(question.question_type_id, str(question.question_type_id))
+        samples.append(_sample(question, name, label, kind))
+    return samples
+
+
+def _sample(question: _Question, name: str, label: str, kind: str) -> Sample:
+    choices = (question.choice_a, question.choice_b, question.choice_c, question.choice_d)
+    options = "".join(f"\n{letter}. {choice}" for letter, choice in zip(OPTIONS, choices, strict=True))
+    text, image = f"{question.question}{options}{OPTION_LETTER}", f"SEED-Bench-image/{question.data_id}"
+    return Sample(name, text, image, (question.answer,), {"question type": kind}, question.data_id, label=label)
+
+
+def _name(question: str | int) -> str:
+    """Ids are compared as numbers where they are some, as officially."""
+    text = str(question)
+    return str(int(text)) if text.isdecimal() else text
+
+
+def _find(samples: Sequence[Sample]) -> Find:
+    known: dict[str, tuple[str, ...]] = {sample.id: (sample.id,) for sample in samples}
+    for sample in samples:
+        if sample.label and sample.label != sample.id:
+            known[sample.label] = (*known.get(sample.label, ()), sample.id)
+
+    def find(name: str, _: str) -> tuple[str, ...] | None:
+        is_video = name[:1] == "v" and name[1:].isdecimal()
+        return known.get(_name(name), () if is_video else None)
+
+    return find
+
+
+def _grade(sample: Sample, text: str) -> Verdict:
+    return Verdict(sample.id, float(text in sample.gold), text if text in tuple(OPTIONS) else None)
+
+
+def _lenient(sample: Sample, text: str) -> Verdict:
+    letter = lone(text, OPTIONS)
+    return Verdict(sample.id, float(letter in sample.gold), letter)
+
+
+def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
+    """The leaderboard's JSONL: a line per question in the order of the file, those without an answer left out."""
+    rows = [
+        {"question_id": sample.label, "prediction": answers[sample.id].text}
+        for sample in samples
+        if sample.id in answers
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+_OFFICIAL = Benchmark(
+    name="seed_img",
+    title="SEED-Bench image",
+    protocol="llava",
+    headline="accuracy",
+    axis=(25, 100),
+    max_new_tokens=128,
+    prompts=1,
+    grading=1,
+    files=(QUESTIONS,),
+    read=_read,
+    grade=_grade,
+    repeats="last",
+    find=_find,
+    forms={".jsonl": partial(llava, field="prediction")},
+    upload=_upload,
+)
+BENCHMARK = replace(_OFFICIAL, variants=(replace(_OFFICIAL, protocol="llava+lenient", grade=_lenient),))
