@@ -24,6 +24,7 @@ class Facts:
     grading: int = 1
     max_new_tokens: int = 16
     files: tuple[str, ...] = ("questions.jsonl",)
+    judged: bool = False
 
 
 BENCHMARKS = {name: Facts(name) for name in ("pope", "gqa")}

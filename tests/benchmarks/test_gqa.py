@@ -67,7 +67,7 @@ def test_the_questions_may_be_given_as_a_file(write):
 
 def test_the_upload_is_the_official_predictions_file():
     assert BENCHMARK.upload is not None
-    text = BENCHMARK.upload({"1": Answer("No."), "2": Answer("T-Shirt")})
+    text = BENCHMARK.upload([], {"1": Answer("No."), "2": Answer("T-Shirt")})
     assert text == '[{"questionId": "1", "prediction": "no"}, {"questionId": "2", "prediction": "t-shirt"}]'
 
 

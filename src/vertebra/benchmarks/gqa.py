@@ -10,7 +10,7 @@ LLaVA lower-cases an answer and strips its trailing periods; the official scorer
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Sample, Verdict
@@ -57,7 +57,7 @@ def _grade(sample: Sample, text: str) -> Verdict:
     return Verdict(sample.id, float(prediction in sample.gold), prediction)
 
 
-def _upload(answers: Mapping[str, Answer]) -> str:
+def _upload(_: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     """testdev_balanced_predictions.json for the official eval.py."""
     rows = [{"questionId": name, "prediction": _prediction(answer.text)} for name, answer in answers.items()]
     return json.dumps(rows)

@@ -5,6 +5,10 @@ vertebra score pope --annotations pope/ --answers answers.jsonl --json
 """
 
 import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +18,8 @@ from vertebra.cli.text import printable
 from vertebra.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
-    from vertebra.scoring.benchmark import Benchmark
+    from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Verdict
+    from vertebra.scoring.judging import Judgments
     from vertebra.scoring.scorecard import Scorecard
 
 
@@ -24,7 +29,18 @@ def score(
     answers: Annotated[Path, typer.Option(help="Answers JSONL as LLaVA's runners write it.")],
     samples: Annotated[Path | None, typer.Option(help="Write each question's score here, as JSONL.")] = None,
     upload: Annotated[Path | None, typer.Option(help="Write the file that the official server or tool takes.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Insist on this protocol.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Insist on this protocol, or `official` with a judge.")] = None,
+    judgments: Annotated[
+        list[Path] | None, typer.Option(help="Replay these: official reviews or grades, or a judge's cache.")
+    ] = None,
+    judge: Annotated[str | None, typer.Option(help="Model to ask (key in OPENAI_API_KEY), or `rules`.")] = None,
+    judge_url: Annotated[
+        str, typer.Option(envvar="OPENAI_BASE_URL", show_envvar=True, help="Its OpenAI-compatible base URL.")
+    ] = "openai",
+    runs: Annotated[int, typer.Option(min=1, help="How often the judge is asked about each answer.")] = 1,
+    judge_cache: Annotated[
+        Path | None, typer.Option(help="Where replies are kept (default: ANSWERS.judge.jsonl).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score an answers file on a benchmark."""
@@ -34,17 +50,22 @@ def score(
     from vertebra.scoring.answers import read_answers
 
     chosen = benchmarks.benchmark(benchmark)
-    _check(chosen, protocol, upload)
+    _check(chosen, protocol, upload, bool(judgments or judge))
     questions = chosen.load(annotations)
     given = read_answers(answers, chosen, {question.id for question in questions})
+    if upload and chosen.upload:
+        write_atomically(upload, chosen.upload(questions, given))
     counted = scorecard.scored(questions)
-    verdicts = scorecard.judge(chosen, counted, given)
+    if chosen.judging:
+        cache = judge_cache or answers.with_name(f"{answers.name}.judge.jsonl")
+        bar = _Bar(tuple(judgments or ()), judge or "", judge_url, runs, cache, protocol == "official")
+        chosen, verdicts = bar.judged(chosen, counted, given)
+    else:
+        verdicts = scorecard.judge(chosen, counted, given)
     card = scorecard.scorecard(chosen, counted, verdicts)
     if samples:
         rows = [{"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed} for verdict in verdicts]
         write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
-    if upload and chosen.upload:
-        write_atomically(upload, chosen.upload(given))
     if card.missing:
         typer.echo(f"{answers} leaves {card.missing} of {card.n} questions unanswered.", err=True)
     if as_json:
@@ -53,15 +74,62 @@ def score(
         _show(chosen, card)
 
 
-def _check(chosen: "Benchmark", protocol: str | None, upload: Path | None) -> None:
+def _check(chosen: "Benchmark", protocol: str | None, upload: Path | None, judged: bool) -> None:
     """Refuses options that this benchmark has no use for before anything is read."""
     from vertebra import benchmarks
 
-    if protocol not in (None, chosen.protocol):
-        raise UnknownName(f"protocol of {chosen.name}", protocol, [chosen.protocol])
+    protocols = [chosen.protocol, *(["official"] if chosen.judged else [])]
+    if protocol is not None and protocol not in protocols:
+        raise UnknownName(f"protocol of {chosen.name}", protocol, protocols)
     if upload and not chosen.upload:
         having = [name for name in benchmarks.names() if benchmarks.benchmark(name).upload]
         raise ConfigError(f"{chosen.name} has no official upload. Leave --upload out; these have one: {having}.")
+    if judged and not chosen.judged:
+        raise ConfigError(f"{chosen.name} is graded by a rule, not by a judge. Leave --judge and --judgments out.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """Where judgments come from: files, or a judge who is asked."""
+
+    judgments: tuple[Path, ...]
+    judge: str
+    url: str
+    runs: int
+    cache: Path
+    official: bool
+
+    def judged(
+        self, chosen: "Benchmark", samples: "Sequence[Sample]", answers: "Mapping[str, Answer]"
+    ) -> "tuple[Benchmark, list[Verdict]]":
+        from vertebra.scoring import judging
+
+        name, judgments = self._judgments(chosen, samples, answers)
+        for model in sorted({found.model for each in judgments.values() for found in each} - {name, ""}):
+            if name:
+                typer.echo(f"{name} was asked and {model} answered; the protocol names both.", err=True)
+        return judging.judged(chosen, samples, answers, judgments, name, self.official)
+
+    def _judgments(
+        self, chosen: "Benchmark", samples: "Sequence[Sample]", answers: "Mapping[str, Answer]"
+    ) -> "tuple[str, Judgments]":
+        """The judge's name, where it is known, and what it said."""
+        from vertebra.scoring import hearing, judge, judging, judgments
+
+        if self.judgments:
+            if len(self.judgments) == 1 and judgments.is_cache(self.judgments[0]):
+                return judgments.replay(self.judgments[0], chosen, samples, answers, self.judge, self.official)
+            return self.judge, judgments.read_judgments(self.judgments, chosen, {sample.id for sample in samples})
+        if not self.judge:
+            raise judging.no_judge(chosen)
+        asked = judge.appoint(self.judge, self.url, os.environ, self.cache)
+        return asked.name, hearing.hear(chosen, samples, answers, asked, self.runs, self.official, _tell)
+
+
+def _tell(done: int, total: int) -> None:
+    """How far the judge is, where somebody watches."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{done} of {total} judgments" + "\n" * (done == total), err=True, nl=False)
 
 
 def _show(chosen: "Benchmark", card: "Scorecard") -> None:
@@ -71,8 +139,8 @@ def _show(chosen: "Benchmark", card: "Scorecard") -> None:
     from rich.text import Text
 
     names = list(dict.fromkeys([*card.scores.metrics, *_group_metrics(card)]))
-    title = f"{chosen.title} ({card.protocol}), {card.n} questions"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    title = Text(printable(f"{chosen.title} ({card.protocol}), {card.n} questions"))
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -81,7 +149,9 @@ def _show(chosen: "Benchmark", card: "Scorecard") -> None:
         table.add_section()
         for value, metrics in values.items():
             table.add_row(Text(printable(value)), *(_cell(metrics.get(name)) for name in names))
-    Console().print(table)
+    console = Console()
+    console.print(title)
+    console.print(table)
 
 
 def _group_metrics(card: "Scorecard") -> list[str]:

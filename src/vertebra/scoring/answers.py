@@ -4,15 +4,18 @@
      "answer_id": "3wn9aPE3PL7qsd7mzWnuyL", "model_id": "llava-v1.5-13b", "metadata": {}}
 
 Only `question_id` and `text` must be there (ViP-LLaVA's runner stores no prompt). Ids are compared as text, because
-the runners write 1 for some benchmarks and "1" for others.
+the runners write 1 for some benchmarks and "1" for others. A `.json` file may hold {id: text} instead, as MM-Vet's and
+ViP-Bench's official tools take it:
+
+    {"v1_0": "x = -1 or x = -5", "v1_1": "..."}
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Answer, Benchmark
-from vertebra.scoring.records import json_lines
+from vertebra.scoring.records import json_lines, json_mapping
 
 
 def read_answers(path: Path, benchmark: Benchmark, ids: Collection[str]) -> dict[str, Answer]:
@@ -23,17 +26,40 @@ def read_answers(path: Path, benchmark: Benchmark, ids: Collection[str]) -> dict
     """
     ids = frozenset(ids)
     answers: dict[str, Answer] = {}
-    for number, row in json_lines(path):
-        question, answer = _answer(row, path, number)
+    for where, question, answer in _rows(path):
+        if question not in ids:
+            question = benchmark.id_prefix + question
         if question not in ids:
             raise DataError(
-                f"{path}:{number}: {benchmark.name} has no question {question!r}. "
+                f"{where}: {benchmark.name} has no question {question!r}. "
                 "These look to be answers to another benchmark, or to another release of it."
             )
         if question in answers and benchmark.repeats == "refuse":
-            raise DataError(f"{path}:{number}: question {question!r} is answered twice. Remove one of the answers.")
+            raise DataError(f"{where}: question {question!r} is answered twice. Remove one of the answers.")
         answers[question] = answer
     return answers
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str, Answer]]:
+    """Where each answer stands, its question's id as written, and the answer."""
+    by_id = _mapping(path) if path.suffix == ".json" else None
+    if by_id is None:
+        for number, row in json_lines(path):
+            yield f"{path}:{number}", *_answer(row, path, number)
+    else:
+        for question, text in by_id.items():
+            if not isinstance(text, str):
+                raise DataError(f"{path}: the answer to {question!r} must be text, found {type(text).__name__}.")
+            yield str(path), question, Answer(text)
+
+
+def _mapping(path: Path) -> dict[str, object] | None:
+    """The {id: text} that a file is; None where it is something else."""
+    try:
+        found = json_mapping(path)
+    except DataError:
+        return None  # read as lines it is refused, or understood, line by line
+    return None if "question_id" in found else found
 
 
 def _answer(row: dict[str, object], path: Path, number: int) -> tuple[str, Answer]:

@@ -16,6 +16,8 @@ import numpy as np
 
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
+from vertebra.scoring.hearing import Judge, hear
+from vertebra.scoring.judging import judged, no_judge
 from vertebra.scoring.metrics import resample
 from vertebra.spec import Json
 
@@ -56,7 +58,9 @@ class Scored(NamedTuple):
 
 
 def judge(benchmark: Benchmark, samples: Sequence[Sample], answers: Mapping[str, Answer]) -> list[Verdict]:
-    """A verdict for each sample, in order; a missing answer scores 0."""
+    """A verdict for each sample, in order; a missing answer scores 0. `JudgeError` where a judge has to be asked."""
+    if benchmark.judging:
+        raise no_judge(benchmark)
     # LLaVA's ScienceQA runner stores `<image>` where it showed one; in files that never do its absence says nothing.
     told = any("<image>" in answer.prompt for answer in answers.values())
     return [_verdict(benchmark, sample, answers.get(sample.id), told) for sample in samples]
@@ -94,12 +98,21 @@ def ci95(
     return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
-def score_folder(benchmark: Benchmark, folder: Path, answers: Path) -> Scored:
-    """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out."""
+def score_folder(
+    benchmark: Benchmark, folder: Path, answers: Path, asked: Judge | None = None, runs: int = 1
+) -> Scored:
+    """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
+
+    `asked` is the judge of a benchmark that takes one, asked `runs` times about each answer.
+    """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, {sample.id for sample in samples})
     samples = scored(samples)
-    verdicts = judge(benchmark, samples, found)
+    if benchmark.judging and asked:
+        judgments = hear(benchmark, samples, found, asked, runs)
+        benchmark, verdicts = judged(benchmark, samples, found, judgments, asked.name)
+    else:
+        verdicts = judge(benchmark, samples, found)
     card = scorecard(benchmark, samples, verdicts).to_json()
     card["ci95"] = {name: list(bounds) for name, bounds in ci95(benchmark, samples, verdicts).items()}
     rows: list[dict[str, Json]] = [
