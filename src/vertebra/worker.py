@@ -216,7 +216,10 @@ def _check(bench: Bench, _runtime: Runtime) -> None:
 
 
 def _score(bench: Bench, _runtime: Runtime) -> None:
-    """Grades the answers of the predict step that it needs: out/scorecard.json and out/samples.jsonl."""
+    """Grades the answers of the predict step that it needs: out/scorecard.json and out/samples.jsonl.
+
+    What a judge wrote about them is kept as out/judgments.jsonl.
+    """
     from vertebra.benchmarks import benchmark
     from vertebra.scoring.judge import appoint
     from vertebra.scoring.scorecard import score_folder
@@ -231,7 +234,15 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
         # Beside the steps and not in one, so that a new grading rule pays for no reply again.
         cache = bench.folder.parents[1] / "judgments" / f"{bench.label.replace('/', '--')}.jsonl"
         asked = appoint(judge.name, judge.endpoint, os.environ, cache)
-        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs)
+
+        def tell(done: int, total: int) -> None:
+            if bench.stopping():
+                raise Stopped(signal.SIGTERM)
+            bench.progress(done, total, "judgments")
+
+        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
+        if cache.exists():
+            shutil.copyfile(cache, bench.out / "judgments.jsonl")
     write_atomically(bench.out / "scorecard.json", json.dumps(scorecard, indent=1) + "\n")
     (bench.out / "samples.jsonl").unlink(missing_ok=True)
     append_rows(bench.out / "samples.jsonl", rows)

@@ -11,7 +11,7 @@ from vertebra.benchmarks import benchmark, names
 from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
-NAMES = ["gqa", "pope", "scienceqa", "v7w"]
+NAMES = ["gqa", "llava_wild", "mm_vet", "pope", "scienceqa", "v7w", "vip_bench_bbox", "vip_bench_human"]
 SAMPLE = Sample("1", "?", "a.jpg", ("A",), {"subset": "random"}, "a.jpg")
 
 

@@ -103,10 +103,11 @@ class _Bar:
         self, chosen: "Benchmark", samples: "Sequence[Sample]", answers: "Mapping[str, Answer]"
     ) -> "tuple[Benchmark, list[Verdict]]":
         from vertebra.scoring import judging
+        from vertebra.scoring.rules import SCRIPTED
 
         name, judgments = self._judgments(chosen, samples, answers)
         for model in sorted({found.model for each in judgments.values() for found in each} - {name, ""}):
-            if name:
+            if name and model != SCRIPTED:
                 typer.echo(f"{name} was asked and {model} answered; the protocol names both.", err=True)
         return judging.judged(chosen, samples, answers, judgments, name, self.official)
 

@@ -50,8 +50,12 @@ class Judge(Protocol):
         """A way to ask, open for as long as the hearing lasts."""
 
 
-def _silent(_done: int, _total: int) -> None:
-    pass
+Tell = Callable[[int, int], None]
+"""Hears how many of how many judgments are there."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Tells nobody."""
 
 
 def hear(
@@ -61,9 +65,9 @@ def hear(
     judge: Judge,
     runs: int = 1,
     official: bool = False,
-    tell: Callable[[int, int], None] = _silent,
+    tell: Tell = silent,
 ) -> dict[str, list[Judgment]]:
-    """A judgment per run for each sample that has an answer; `tell` hears how many of how many are done.
+    """A judgment per run for each sample that has an answer.
 
     `official` sends answers as they are and asks as often as the official code. Raises `JudgeError` when the judge
     refuses or too many judgments are unresolved, `DataError` for a missing answer that cannot be scored.
@@ -81,7 +85,7 @@ class _Hearing(NamedTuple):
     runs: int
     official: bool
 
-    async def hold(self, tell: Callable[[int, int], None]) -> dict[str, list[Judgment]]:
+    async def hold(self, tell: Tell) -> dict[str, list[Judgment]]:
         found: dict[str, list[Judgment]] = {
             sample.id: [Judgment(None, None, why="not asked")] * self.runs for sample in self.samples
         }

@@ -18,8 +18,8 @@ from vertebra.scoring.benchmark import Answer, Benchmark, Judging, Points, Sampl
 from vertebra.scoring.metrics import Sums, Tally
 
 OFFICIAL = "official"
-UNRESOLVED = 0.01
-"""The share of judgments that may be missing or unreadable in a score."""
+PER_UNRESOLVED = 100
+"""One in so many judgments may be missing or unreadable in a score."""
 _NAMED = 3
 
 
@@ -114,7 +114,7 @@ def no_judge(benchmark: Benchmark) -> JudgeError:
 
 def allowed(judgments: int) -> int:
     """How many of so many judgments may be unresolved."""
-    return math.floor(judgments * UNRESOLVED)
+    return judgments // PER_UNRESOLVED
 
 
 def over_budget(
@@ -125,8 +125,9 @@ def over_budget(
     more = "; ..." if len(unresolved) > _NAMED else ""
     return JudgeError(
         f"{benchmark.name} has no score: {len(unresolved)} of {total} judgments are missing or unreadable, and at most "
-        f"{UNRESOLVED:.0%} may be ({first}{more}). Ask again: replies that were readable are cached and cost nothing. "
-        f"With --protocol {OFFICIAL}, unreadable replies count what the official code counts for them."
+        f"1 in {PER_UNRESOLVED} may be ({first}{more}). The same command asks again where nothing came back; replies "
+        "are cached, so delete the unreadable ones from the cache to have them asked for anew. With --protocol "
+        f"{OFFICIAL} they count what the official code counts for them."
     )
 
 

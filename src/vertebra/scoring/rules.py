@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from vertebra.scoring.hearing import Ask, Call, Reply
 
-NAME = "rules"
+NAME, SCRIPTED = "rules", "scripted"
+"""The judge's name, and the model that it says it is."""
 _BLOCK = r"\[Assistant {0}\]\n(.*?)\n\n\[End of Assistant {0}\]"
 _FIRST, _SECOND = (re.compile(_BLOCK.format(number), re.DOTALL) for number in (1, 2))
 
@@ -27,7 +28,7 @@ class ScriptedJudge:
         """A way to ask that never fails."""
 
         async def ask(call: Call) -> Reply:
-            return Reply(grade(call.request.messages[-1][1]), "scripted")
+            return Reply(grade(call.request.messages[-1][1]), SCRIPTED)
 
         yield ask
 
@@ -37,7 +38,7 @@ def grade(prompt: str) -> str:
     reference, candidate = _FIRST.search(prompt), _SECOND.search(prompt)
     if reference and candidate:
         return f"10 {1 + round(9 * _share(_words(reference[1]), candidate[1]))}\nCounted words."
-    *_, truth, answer, _ = prompt.split("\n\n")[-1].split("\nPredict the correctness")[0].split(" | ")
+    *_, truth, answer, _ = prompt.split(" | ")
     parts = truth.split("<AND>")
     return f"{sum(_holds(part, answer) for part in parts) / len(parts):.1f}"
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
-from vertebra.scoring.hearing import Judge, hear
+from vertebra.scoring.hearing import Judge, Tell, hear, silent
 from vertebra.scoring.judging import judged, no_judge
 from vertebra.scoring.metrics import resample
 from vertebra.spec import Json
@@ -99,17 +99,23 @@ def ci95(
 
 
 def score_folder(
-    benchmark: Benchmark, folder: Path, answers: Path, asked: Judge | None = None, runs: int = 1
+    benchmark: Benchmark,
+    folder: Path,
+    answers: Path,
+    asked: Judge | None = None,
+    runs: int = 1,
+    tell: Tell = silent,
 ) -> Scored:
     """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
 
-    `asked` is the judge of a benchmark that takes one, asked `runs` times about each answer.
+    `asked` is the judge of a benchmark that takes one, asked `runs` times about each answer; `tell` hears how far it
+    is.
     """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, {sample.id for sample in samples})
     samples = scored(samples)
     if benchmark.judging and asked:
-        judgments = hear(benchmark, samples, found, asked, runs)
+        judgments = hear(benchmark, samples, found, asked, runs, tell=tell)
         benchmark, verdicts = judged(benchmark, samples, found, judgments, asked.name)
     else:
         verdicts = judge(benchmark, samples, found)
