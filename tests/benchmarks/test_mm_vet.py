@@ -94,3 +94,10 @@ def test_a_wrong_field_is_named(tmp_path, broken):
     (tmp_path / "mm-vet.json").write_text(json.dumps({"v1_0": {**QUESTIONS["v1_0"], **broken}}))
     with pytest.raises(DataError, match=rf"mm-vet\.json: question 'v1_0': `{field}"):
         BENCHMARK.load(tmp_path)
+
+
+def test_the_second_version_is_another_benchmark(tmp_path):
+    path = tmp_path / "mm-vet-v2.json"
+    path.write_text(json.dumps({"v2_0": QUESTIONS["v1_0"]}))
+    with pytest.raises(DataError, match="'v2_0' is not of MM-Vet's first version"):
+        BENCHMARK.load(path)

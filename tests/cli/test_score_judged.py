@@ -124,6 +124,14 @@ def test_options_that_do_not_fit_are_refused(run, options, benchmark, kind):
     assert isinstance(run(*options, benchmark=benchmark).exception, kind)
 
 
+@pytest.mark.parametrize(("prompt", "is_told"), [("What is the name of this sight?", True), ("What is x?", False)])
+def test_answers_to_another_benchmark_with_the_same_numbers_are_told_of(run, folder, prompt, is_told):
+    (folder / "answers.json").write_text(json.dumps({"question_id": 0, "prompt": prompt, "text": "x = -1"}))
+    result = run("--judge", "rules")
+    assert ("Are these answers to mm_vet?" in result.stderr) is is_told
+    assert "1 of 2 questions unanswered" in result.stderr
+
+
 def test_importing_the_benchmarks_and_the_command_brings_no_openai():
     code = (
         "import sys; from vertebra import benchmarks, cli; import vertebra.scoring.judge; "

@@ -11,11 +11,13 @@ its capabilities.
 
 from pathlib import Path
 
+from vertebra.errors import DataError
 from vertebra.scoring import grades
 from vertebra.scoring.benchmark import Benchmark, Sample, ungraded
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
 
 QUESTIONS = "mm-vet.json"
+PREFIX = "v1_"
 
 
 class _Question(Record):
@@ -27,10 +29,12 @@ class _Question(Record):
 
 def _read(path: Path) -> list[Sample]:
     path = annotation(path, QUESTIONS)
-    return [
-        _sample(name, checked(_Question, value, f"{path}: question {name!r}"))
-        for name, value in json_mapping(path).items()
-    ]
+    samples = []
+    for name, value in json_mapping(path).items():
+        if not name.startswith(PREFIX):
+            raise DataError(f"{path}: question {name!r} is not of MM-Vet's first version. Is this mm-vet-v2.json?")
+        samples.append(_sample(name, checked(_Question, value, f"{path}: question {name!r}")))
+    return samples
 
 
 def _sample(name: str, question: _Question) -> Sample:
@@ -56,5 +60,5 @@ BENCHMARK = Benchmark(
     repeats="last",
     upload=grades.upload,
     judging=grades.judging(grades.examples()),
-    id_prefix="v1_",
+    id_prefix=PREFIX,
 )

@@ -57,6 +57,8 @@ def score(
         write_atomically(upload, chosen.upload(questions, given))
     counted = scorecard.scored(questions)
     if chosen.judging:
+        if _foreign(questions, given):
+            typer.echo(f"No prompt in {answers} holds its question. Are these answers to {chosen.name}?", err=True)
         cache = judge_cache or answers.with_name(f"{answers.name}.judge.jsonl")
         bar = _Bar(tuple(judgments or ()), judge or "", judge_url, runs, cache, protocol == "official")
         chosen, verdicts = bar.judged(chosen, counted, given)
@@ -86,6 +88,12 @@ def _check(chosen: "Benchmark", protocol: str | None, upload: Path | None, judge
         raise ConfigError(f"{chosen.name} has no official upload. Leave --upload out; these have one: {having}.")
     if judged and not chosen.judged:
         raise ConfigError(f"{chosen.name} is graded by a rule, not by a judge. Leave --judge and --judgments out.")
+
+
+def _foreign(questions: "Sequence[Sample]", given: "Mapping[str, Answer]") -> bool:
+    """Whether prompts are stored beside the answers and none is about the question whose number it has."""
+    told = [(asked.text, given[asked.id].prompt) for asked in questions if asked.id in given and given[asked.id].prompt]
+    return bool(told) and not any(text in prompt for text, prompt in told)
 
 
 @dataclass(frozen=True, slots=True)
