@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the engine's workers have it; read when torch is imported
 
@@ -22,6 +23,9 @@ from vertebra.files import append_rows
 from vertebra.plan import Kind, Plan, Step, draw_plan
 from vertebra.spec import Json, Study
 from vertebra.store import Fingerprints, Store
+
+settings.register_profile("busy", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.load_profile("busy")
 
 MAKERS = """
 import json, os, signal, sys, time

@@ -10,7 +10,7 @@ from tests.conftest import Workshop
 from vertebra.catalog import Catalog
 from vertebra.errors import UnknownName
 from vertebra.plan import Plan, Step, draw_plan
-from vertebra.spec import Adopted, Study
+from vertebra.spec import Adopted, Judge, Study
 
 STUDY = Study(study="small", families=("eyes",), backbones=("ada", "bob"), data="pope")
 
@@ -24,6 +24,7 @@ class Facts:
     grading: int = 1
     max_new_tokens: int = 16
     files: tuple[str, ...] = ("questions.jsonl",)
+    judged: bool = False
 
 
 BENCHMARKS = {name: Facts(name) for name in ("pope", "gqa")}
@@ -74,6 +75,13 @@ def test_keys_are_the_same_on_every_day(folder: Path) -> None:
 
 def test_a_label_or_crew_does_not_move_a_key() -> None:
     assert Step("make", "a", "b", {"maker": "m"}).key == Step("make", "c", "d", {"maker": "m"}).key
+
+
+def test_the_judge_decides_only_the_scores_that_it_gives(folder: Path) -> None:
+    benchmarks = {**BENCHMARKS, "mm_vet": Facts("mm_vet", judged=True)}
+    before = draw(folder, benchmarks=benchmarks)
+    after = draw(folder, STUDY.model_copy(update={"judge": Judge(name="gpt-4-0613")}), benchmarks)
+    assert changed(before, after) == {"mm_vet/score"}
 
 
 def test_a_new_grading_rule_only_scores_again(folder: Path) -> None:

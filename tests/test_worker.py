@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.anatomy import backbone, parts
 from tests.conftest import Workshop, step
+from tests.judge_server import judging, said
 
 from vertebra.catalog import Catalog
 from vertebra.plan import Kind, Step
@@ -191,6 +193,61 @@ def test_scoring_grades_the_answers_of_the_step_that_it_needs(workshop: Workshop
     card = json.loads((store.out(scored.key) / "scorecard.json").read_text())
     assert card["metrics"]["accuracy"] == {"right": 100.0, "wrong": 0.0}[answers]
     assert len((store.out(scored.key) / "samples.jsonl").read_text().splitlines()) == 6
+
+
+def scoring_mm_vet(store: Store, judge: Json) -> Step:
+    """A score step on two answers to MM-Vet, with what it needs in the store."""
+    made = Step("make", "data/pope", "data/pope", {"maker": "pope", "version": 1})
+    predicted = Step("predict", "m/mm_vet/answers", "m", {"benchmark": "mm_vet"}, ("0" * 64, made.key))
+    question = {"imagename": "a.png", "question": "What?", "answer": "a dog", "capability": ["rec"]}
+    for done, file, text in (
+        (made, "mm_vet/mm-vet.json", json.dumps({"v1_0": question, "v1_1": question})),
+        (predicted, "answers.jsonl", '{"question_id": 0, "text": "A dog."}\n{"question_id": 1, "text": "A cat."}\n'),
+    ):
+        if not store.done(done.key):
+            path = store.work(done.key) / "out" / file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            store.commit(done.key, done.preimage(), done.label, {})
+    spec: dict[str, Json] = {"benchmark": "mm_vet", "grading": 1, "judge": judge}
+    return Step("score", "m/mm_vet/score", "m", spec, (predicted.key, made.key))
+
+
+def judged(workshop: Workshop, judge: Json) -> tuple[Step, dict[str, Any]]:
+    """The step that asks this judge, and the last thing that its worker told."""
+    scored = scoring_mm_vet(Store(workshop.store), judge)
+    kinds: tuple[Kind, Kind] = ("predict", "make")
+    return scored, Worker(workshop, scored, **dict(zip(scored.needs, kinds, strict=True))).events()[-1]
+
+
+def test_a_study_s_judge_grades_and_its_replies_outlive_a_new_grading(workshop: Workshop) -> None:
+    key = "sk-canary-31"
+    with judging(lambda _: said("0.5")) as server:
+        environment = {**workshop.environment, "OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.url}
+        known = replace(workshop, environment=environment)
+        scored, told = judged(known, {"name": "judge-1", "endpoint": "openai", "runs": 2})
+        assert told["event"] == "done", told
+        again, told = judged(known, {"name": "judge-1", "endpoint": server.url, "runs": 2})
+        assert (told["event"], len(server.asked)) == ("done", 4)
+    store = Store(workshop.store)
+    card = json.loads((store.out(scored.key) / "scorecard.json").read_text())
+    assert (card["protocol"], card["metrics"]["total"]) == ("v1 judge=judge-1", 50)
+    assert len((store.out(again.key) / "judgments.jsonl").read_text().splitlines()) == 4
+    everything = [path.read_bytes() for path in workshop.root.rglob("*") if path.is_file()]
+    assert key.encode() not in b"".join(everything)
+
+
+def test_rules_may_judge_a_study(workshop: Workshop) -> None:
+    scored, told = judged(workshop, {"name": "rules", "endpoint": "scripted", "runs": 1})
+    assert told["event"] == "done", told
+    card = json.loads((Store(workshop.store).out(scored.key) / "scorecard.json").read_text())
+    assert (card["protocol"], card["metrics"]["total"]) == ("v1 judge=rules (scripted)", 50)
+
+
+def test_a_study_without_a_judge_has_no_judged_score(workshop: Workshop) -> None:
+    _, failure = judged(workshop, None)
+    assert (failure["exit_code"], failure["crashed"]) == (5, False)
+    assert "In a study: `judge:" in failure["message"]
 
 
 def test_a_backbone_that_does_not_fit_is_refused_and_leaves_no_report(workshop: Workshop) -> None:

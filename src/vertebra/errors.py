@@ -8,6 +8,7 @@ unavailable, 6 a gate not met, 130/143 interrupted and resumable.
     ├── ConfigError ── UnknownName
     ├── Refused
     ├── DataError
+    ├── JudgeError
     ├── StoreBusy
     └── Stopped
 """
@@ -49,6 +50,12 @@ class DataError(VertebraError):
     """Data or weights that are missing or corrupt."""
 
     exit_code = 4
+
+
+class JudgeError(VertebraError):
+    """No judge to ask, or too many of its replies are missing or cannot be read."""
+
+    exit_code = 5
 
 
 class StoreBusy(VertebraError):

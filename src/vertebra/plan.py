@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 from vertebra.catalog import Catalog
 from vertebra.source import local_files
-from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
+from vertebra.spec import Backbone, Family, Json, Judge, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "check", "train", "predict", "score"]
 
@@ -46,6 +46,10 @@ class BenchmarkFacts(Protocol):
     @property
     def files(self) -> tuple[str, ...]:
         """Files under the benchmark's folder that must exist."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether a judge grades the answers, so that it decides the score."""
 
 
 Fingerprint = Callable[[str], str | None]
@@ -129,9 +133,9 @@ def draw_plan(
             for seed in study.seeds:
                 arm = _Arm(family, backbone, seed, catalog.template(backbone.chat), check.key)
                 trained = arm.training(mixtures, data)
-                steps += [*trained, *_Model(arm.crew, (trained[-1].key,)).measuring(benchmarks, data)]
+                steps += [*trained, *_Model(arm.crew, (trained[-1].key,)).measuring(benchmarks, data, study.judge)]
         for name, source in study.adopting().get(family.name, {}).items():
-            steps += _adopted(family, name, source, data).measuring(benchmarks, data)
+            steps += _adopted(family, name, source, data).measuring(benchmarks, data, study.judge)
     return Plan(study, tuple(steps))
 
 
@@ -209,7 +213,7 @@ class _Model:
     spec: Mapping[str, Json] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
 
-    def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data) -> list[Step]:
+    def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data, judge: Judge | None) -> list[Step]:
         steps = []
         for name, benchmark in benchmarks.items():
             files = tuple(f"{name}/{file}" for file in benchmark.files)
@@ -232,6 +236,8 @@ class _Model:
                 "data": data.of(files),
                 "version": VERSIONS["score"],
             }
+            if benchmark.judged:
+                grading["judge"] = judge.model_dump(mode="json") if judge else None  # its name decides the score here
             needs = (answers.key, *data.needs())
             steps += [answers, Step("score", f"{label}/score", self.crew, grading, needs, files=reads)]
         return steps

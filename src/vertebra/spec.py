@@ -176,6 +176,9 @@ class Judge(Spec):
 
     name: str
     endpoint: str = "openai"
+    """A base URL; `openai`, which is $OPENAI_BASE_URL or OpenAI's own; or `scripted` for the judge `rules`."""
+    runs: PositiveInt = 1
+    """How often each answer is judged; published LLaVA-Bench scores are means of three."""
 
 
 class Adopted(Spec):

@@ -33,13 +33,13 @@ from vertebra.errors import Stopped, UnknownName, VertebraError
 from vertebra.files import append_rows, storage_error, write_atomically
 from vertebra.plan import Kind, Step
 from vertebra.source import locate
-from vertebra.spec import Backbone, Json, Runtime
+from vertebra.spec import Backbone, Json, Judge, Runtime
 from vertebra.store import Store
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 _RECORDED = (
     *("vertebra", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pillow", "scikit-learn"),
-    *("peft", "bitsandbytes"),
+    *("peft", "bitsandbytes", "openai"),
 )
 
 
@@ -216,14 +216,33 @@ def _check(bench: Bench, _runtime: Runtime) -> None:
 
 
 def _score(bench: Bench, _runtime: Runtime) -> None:
-    """Grades the answers of the predict step that it needs: out/scorecard.json and out/samples.jsonl."""
+    """Grades the answers of the predict step that it needs: out/scorecard.json and out/samples.jsonl.
+
+    What a judge wrote about them is kept as out/judgments.jsonl.
+    """
     from vertebra.benchmarks import benchmark
+    from vertebra.scoring.judge import appoint
     from vertebra.scoring.scorecard import score_folder
 
     assert bench.data, "the engine looks for the data folder before it starts anything"
-    name = str(bench.spec["benchmark"])
-    answers = next(iter(bench.needs.values()))
-    scorecard, rows = score_folder(benchmark(name), bench.data / name, answers / "answers.jsonl")
+    name, spec = str(bench.spec["benchmark"]), bench.spec.get("judge")
+    answers = next(iter(bench.needs.values())) / "answers.jsonl"
+    if spec is None:
+        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers)
+    else:
+        judge = Judge.model_validate(spec)
+        # Beside the steps and not in one, so that a new grading rule pays for no reply again.
+        cache = bench.folder.parents[1] / "judgments" / f"{bench.label.replace('/', '--')}.jsonl"
+        asked = appoint(judge.name, judge.endpoint, os.environ, cache)
+
+        def tell(done: int, total: int) -> None:
+            if bench.stopping():
+                raise Stopped(signal.SIGTERM)
+            bench.progress(done, total, "judgments")
+
+        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
+        if cache.exists():
+            shutil.copyfile(cache, bench.out / "judgments.jsonl")
     write_atomically(bench.out / "scorecard.json", json.dumps(scorecard, indent=1) + "\n")
     (bench.out / "samples.jsonl").unlink(missing_ok=True)
     append_rows(bench.out / "samples.jsonl", rows)

@@ -12,8 +12,8 @@ from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
 NAMES = [
-    *("gqa", "mmbench", "mmbench_cn", "mme", "pointqa", "pope", "scienceqa", "seed_img", "textvqa", "v7w", "vizwiz"),
-    "vqav2",
+    *("gqa", "llava_wild", "mm_vet", "mmbench", "mmbench_cn", "mme", "pointqa", "pope", "scienceqa", "seed_img"),
+    *("textvqa", "v7w", "vip_bench_bbox", "vip_bench_human", "vizwiz", "vqav2"),
 ]
 SAMPLE = Sample("1", "?", "a.jpg", ("A",), {"subset": "random"}, "a.jpg")
 

@@ -85,8 +85,8 @@ def _appearing(out: Path) -> Iterator[Path]:
         raise ConfigError(f"{out} exists already. Give the name of a new folder.")
     with storing(out):
         part = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}.part")
-        part.mkdir(parents=True)
         try:
+            part.mkdir(parents=True)
             yield part
             for path in part.rglob("*"):
                 sync(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Answer, Benchmark, Given, Sample
-from vertebra.scoring.records import json_lines
+from vertebra.scoring.records import json_lines, json_mapping
 
 
 def read_answers(path: Path, benchmark: Benchmark, samples: Sequence[Sample]) -> dict[str, Answer]:
@@ -44,6 +44,21 @@ def llava(path: Path, *, field: str = "text") -> Iterator[Given]:
     home = str(path)
     for number, row in json_lines(path):
         yield _given(row, f"{home}:{number}", field if field in row else "text")
+
+
+def by_question(path: Path) -> Iterator[Given]:
+    """One JSON object {id: text}, as MM-Vet's and ViP-Bench's tools take it; any other file is read as LLaVA's."""
+    try:
+        found = json_mapping(path)
+    except DataError:
+        found = {"question_id": None}  # as lines it is understood, or refused line by line
+    if "question_id" in found:
+        yield from llava(path)
+        return
+    for question, text in found.items():
+        if not isinstance(text, str):
+            raise DataError(f"{path}: the answer to {question!r} must be text, found {type(text).__name__}.")
+        yield Given(str(path), question, Answer(text))
 
 
 def _given(row: dict[str, object], where: str, field: str) -> Given:

@@ -32,8 +32,8 @@ class Sample:
     """Path relative to the benchmark's folder."""
     gold: tuple[str, ...]
     """What is right, as this benchmark's grading takes it; empty for a question that is asked but not scored."""
-    groups: Mapping[str, str]
-    """Dimension -> value, such as subset -> popular."""
+    groups: Mapping[str, str | tuple[str, ...]]
+    """Dimension -> value, such as subset -> popular; several where a question counts under each of them."""
     cluster: str
     """Questions of one cluster (mostly: one image) are not independent."""
     marks: tuple[Mark, ...] = ()
@@ -74,6 +74,42 @@ class Verdict:
     """There is no answer."""
     shown: bool | None = None
     """Whether the stored prompt has an `<image>`; None where no prompt of the answers file has one."""
+    runs: tuple["Points | None", ...] = ()
+    """What a judge gave, run by run; None where its reply could not be read. Empty where no judge is asked."""
+
+
+Points = tuple[float, ...]
+"""What a judge gives one answer: (score,), or (the reference answer's, this answer's)."""
+
+
+class Request(NamedTuple):
+    """What a judge is asked, as a chat: (role, text) pairs."""
+
+    messages: tuple[tuple[str, str], ...]
+    temperature: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a judge grades the answers to a benchmark, as its official code asks and reads."""
+
+    request: Callable[[Sample, str, int], Request]
+    """What is asked about an answer at the first attempt (0) and after replies that could not be read (1, 2, ...)."""
+    parse: Callable[[str], Points | None]
+    """The points in a reply as the official code finds them; None where there are none or they are not finite."""
+    menu: tuple[float, float]
+    """Lowest and highest points that a judge may give."""
+    unreadable: Points
+    """What the official code counts where it finds no points; here only under the protocol `official`."""
+    official_attempts: int
+    """How often the official code asks until a reply can be read."""
+    neutral: Callable[[str], str]
+    """The answer without what could break out of its place in the prompt; an ordinary answer stays as it is."""
+    layout: Literal["grades", "reviews"]
+    """The official file of judgments: MM-Vet's grades or LLaVA's reviews."""
+    missing: Points | None = None
+    """What a missing answer counts; None where it cannot be scored at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +133,11 @@ def by_id(samples: Sequence[Sample]) -> Find:
     """Answers that carry their question's id."""
     ids = {sample.id: sample.id for sample in samples}
     return lambda name, _: ids.get(name)
+
+
+def ungraded(sample: Sample, _: str) -> Verdict:
+    """The grade of a benchmark whose answers a judge has to see."""
+    return Verdict(sample.id, 0.0, None)
 
 
 def right(_: Sample, verdict: Verdict) -> Tally:
@@ -149,12 +190,21 @@ class Benchmark:
     variants: tuple["Benchmark", ...] = ()
     """The same questions under other rules, each with a protocol name of its own."""
 
+    judging: Judging | None = None
+    """How a judge grades free-form answers; `grade` is not used then."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether a score depends on a judge."""
+        return self.judging is not None
+
     def under(self, protocol: str) -> "Benchmark":
         """This benchmark or its variant of this protocol. `UnknownName` when there is none."""
         for benchmark in (self, *self.variants):
             if benchmark.protocol == protocol:
                 return benchmark
-        raise UnknownName(f"protocol of {self.name}", protocol, [each.protocol for each in (self, *self.variants)])
+        known = [self.protocol, *(["official"] if self.judged else []), *(each.protocol for each in self.variants)]
+        raise UnknownName(f"protocol of {self.name}", protocol, known)
 
     def load(self, path: Path) -> Sequence[Sample]:
         """The questions in their official order. `DataError` when files are missing, broken or ask twice."""
@@ -175,12 +225,13 @@ class Benchmark:
         members: dict[str, dict[str, list[Tally]]] = {}
         tallies = self.tallies(samples, verdicts)
         for sample, tally in zip(samples, tallies, strict=True):
-            for dimension, value in sample.groups.items():
-                members.setdefault(dimension, {}).setdefault(value, []).append(tally)
+            for dimension, values in sample.groups.items():
+                for value in (values,) if isinstance(values, str) else values:
+                    members.setdefault(dimension, {}).setdefault(value, []).append(tally)
         group_metrics = self.group_metrics or self.metrics
         groups = {
-            dimension: {value: _numbers(group_metrics(add(found))) for value, found in values.items()}
-            for dimension, values in members.items()
+            dimension: {value: _numbers(group_metrics(add(found))) for value, found in by_value.items()}
+            for dimension, by_value in members.items()
         }
         return Scores(_numbers(self.metrics(add(tallies))), groups)
 

@@ -17,6 +17,8 @@ import numpy as np
 from vertebra.errors import DataError
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
+from vertebra.scoring.hearing import Judge, Tell, hear, silent
+from vertebra.scoring.judging import judged, no_judge
 from vertebra.scoring.metrics import resample
 from vertebra.scoring.records import uncollected
 from vertebra.spec import Json
@@ -58,7 +60,9 @@ class Scored(NamedTuple):
 
 
 def judge(benchmark: Benchmark, samples: Sequence[Sample], answers: Mapping[str, Answer]) -> list[Verdict]:
-    """A verdict for each sample, in order; a missing answer scores 0."""
+    """A verdict for each sample, in order; a missing answer scores 0. `JudgeError` where a judge has to be asked."""
+    if benchmark.judging:
+        raise no_judge(benchmark)
     # LLaVA's ScienceQA runner stores `<image>` where it showed one; in files that never do its absence says nothing.
     told = any("<image>" in answer.prompt for answer in answers.values())
     return [_verdict(benchmark, sample, answers.get(sample.id), told) for sample in samples]
@@ -97,17 +101,29 @@ def ci95(
 
 
 @uncollected()
-def score_folder(benchmark: Benchmark, folder: Path, answers: Path) -> Scored:
+def score_folder(
+    benchmark: Benchmark,
+    folder: Path,
+    answers: Path,
+    asked: Judge | None = None,
+    runs: int = 1,
+    tell: Tell = silent,
+) -> Scored:
     """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
 
-    `DataError` for files that are missing or broken, and for a split without right answers.
+    `asked` is the judge of a benchmark that takes one, asked `runs` times about each answer; `tell` hears how far it
+    is. `DataError` for files that are missing or broken, and for a split without right answers.
     """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, samples)
     samples = scored(samples)
     if not samples:
         raise DataError(f"{folder} has questions of {benchmark.name} without right answers. Nothing can be scored.")
-    verdicts = judge(benchmark, samples, found)
+    if benchmark.judging and asked:
+        judgments = hear(benchmark, samples, found, asked, runs, tell=tell)
+        benchmark, verdicts = judged(benchmark, samples, found, judgments, asked.name)
+    else:
+        verdicts = judge(benchmark, samples, found)
     card = scorecard(benchmark, samples, verdicts).to_json()
     card["ci95"] = {name: list(bounds) for name, bounds in ci95(benchmark, samples, verdicts).items()}
     rows: list[dict[str, Json]] = [
