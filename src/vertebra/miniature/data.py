@@ -1,19 +1,20 @@
 """The miniature's data folder: training records in LLaVA's JSON, benchmarks in their official file layouts.
 
     train/images/00017.png   train/captions.json  train/instructions.json  train/regions.json  train/finish.json
-    pope/  scienceqa/  gqa/  v7w/
+    pope/  mmbench/  vqav2/  ...
 
 Everything follows from one seed. Benchmarks show test scans only, training shows none of them.
 """
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vertebra.files import write_atomically
-from vertebra.miniature import benchmarks, lessons
+from vertebra.miniature import lessons
+from vertebra.miniature.benchmarks import SMALL
 from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import WORDS, Scene, draw_scene, paint
 from vertebra.miniature.talk import caption, pointing, where, which
@@ -31,7 +32,7 @@ class Picture(NamedTuple):
 
 
 def make(out: Path, progress: Callable[[int, int], None]) -> None:
-    """Writes the whole folder: 4,000 training scenes and benchmarks of 300 to 720 questions."""
+    """Writes the whole folder: 4,000 training scenes and the sixteen benchmarks."""
     _make(out, progress, scenes=4000, share=1.0)
 
 
@@ -41,7 +42,7 @@ def make_pocket(out: Path, progress: Callable[[int, int], None]) -> None:
 
 
 def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: float) -> None:
-    total = scenes + len(_BENCHMARKS)
+    total = scenes + len(SMALL)
     rng = random.Random(f"{SEED}/train")
     images = out / "train" / "images"
     images.mkdir(parents=True)
@@ -51,19 +52,10 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
         progress(number + 1, total)
     for name, records in training_records(rng, pictures).items():
         _write_json(out / "train" / f"{name}.json", records)
-    for number, (name, (write, size)) in enumerate(_BENCHMARKS.items(), start=1):
+    for number, (name, small) in enumerate(SMALL.items(), start=1):
         (out / name).mkdir()
-        write(random.Random(f"{SEED}/{name}"), out / name, round(size * share))
+        small.write(random.Random(f"{SEED}/{small.twin or name}"), out / name, max(1, round(small.size * share)))
         progress(scenes + number, total)
-
-
-_BENCHMARKS: Mapping[str, tuple[Callable[[random.Random, Path, int], None], int]] = {
-    "pope": (benchmarks.pope, 40),
-    "scienceqa": (benchmarks.scienceqa, 300),
-    "gqa": (benchmarks.gqa, 100),
-    "v7w": (benchmarks.v7w, 300),
-}
-"""How each benchmark's folder is written, and of how many scenes or questions."""
 
 
 def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[str, list[Json]]:

@@ -155,6 +155,8 @@ class Choice:
     answer: int
     clue: str | None = None
     """The word of the question that leads to the right option, where there is one."""
+    kind: str = ""
+    """What is asked for: color, digit or presence."""
 
     @property
     def text(self) -> str:
@@ -162,19 +164,16 @@ class Choice:
         return "\n".join([self.question, *map("{}. {}".format, LETTERS, self.options)])
 
 
-def choice(rng: random.Random, scene: Scene) -> Choice:
-    """A question about a scene with two to four options."""
+def choice(rng: random.Random, scene: Scene, wrong: Sequence[int] = (1, 2, 3)) -> Choice:
+    """A question about a scene, with as many wrong options as one of `wrong` says."""
     thing = rng.choice(scene.things)
-    kind = rng.randrange(3)
-    if kind == 0:
-        asked = color_of(thing)
-        return _shuffled(rng, asked.question, asked.answer, list(COLORS), *asked.via)
-    if kind == 1:
-        asked = digit_of(thing)
-        return _shuffled(rng, asked.question, asked.answer, list(WORDS), *asked.via)
-    others = {other.digit for other in scene.things}
-    absent = [WORDS[number] for number in range(10) if number not in others]
-    return _shuffled(rng, "Which digit is in the picture?", WORDS[thing.digit], absent)
+    kind = ("color", "digit", "presence")[rng.randrange(3)]
+    if kind == "presence":
+        shown = {other.digit for other in scene.things}
+        absent = [WORDS[number] for number in range(10) if number not in shown]
+        return _shuffled(rng, kind, Exchange("Which digit is in the picture?", WORDS[thing.digit]), absent, wrong)
+    asked, pool = (color_of(thing), list(COLORS)) if kind == "color" else (digit_of(thing), list(WORDS))
+    return _shuffled(rng, kind, asked, pool, wrong)
 
 
 def arithmetic(rng: random.Random) -> Choice:
@@ -185,11 +184,12 @@ def arithmetic(rng: random.Random) -> Choice:
     return Choice(f"Which number is the {word}?", options, numbers.index(answer))
 
 
-def _shuffled(rng: random.Random, question: str, right: str, pool: Sequence[str], clue: str | None = None) -> Choice:
-    wrong = [option for option in pool if option != right]
-    options = [right, *rng.sample(wrong, rng.choice((1, 2, 3)))]
+def _shuffled(rng: random.Random, kind: str, asked: Exchange, pool: Sequence[str], wrong: Sequence[int]) -> Choice:
+    others = [option for option in pool if option != asked.answer]
+    options = [asked.answer, *rng.sample(others, rng.choice(wrong))]
     rng.shuffle(options)
-    return Choice(question, tuple(options), options.index(right), clue)
+    clue = asked.via[0] if asked.via else None
+    return Choice(asked.question, tuple(options), options.index(asked.answer), clue, kind)
 
 
 def pointing(rng: random.Random, scene: Scene) -> tuple[str, Thing]:

@@ -1,0 +1,152 @@
+"""MME in small: two questions a picture, one of them with a yes, in fourteen subtasks.
+
+    color.txt    0001.jpg    Is the seven red? Please answer yes or no.     Yes
+                 0001.jpg    Is the seven blue? Please answer yes or no.    No
+
+What the official subtasks recognise (posters, celebrities, landmarks) is a digit here.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from vertebra.benchmarks.mme import APART, ENDING, SUBTASKS
+from vertebra.files import write_atomically
+from vertebra.miniature import talk
+from vertebra.miniature.benchmarks import layout
+from vertebra.miniature.benchmarks.circular import NUMERALS
+from vertebra.miniature.scenes import COLORS, WORDS, Scene, paint
+from vertebra.visual.marks import constant_rectangle, draw
+
+
+class _Pair(NamedTuple):
+    """A picture, the question on it whose answer is yes, and the one whose answer is no."""
+
+    picture: Image.Image
+    true: str
+    false: str
+
+
+def mme(rng: random.Random, folder: Path, pictures: int) -> None:
+    """So many pictures a subtask."""
+    for subtask in SUBTASKS:
+        home = folder / subtask / ("images" if subtask in APART else "")
+        lines = []
+        for number in range(1, pictures + 1):
+            pair, image = _ASKED[subtask](rng), f"{number:04}.jpg"
+            layout.store(pair.picture, home / image)
+            rows = [(pair.true, "Yes"), (pair.false, "No")]
+            lines += [f"{image}\t{question} {ENDING}\t{truth}\n" for question, truth in rng.sample(rows, 2)]
+        write_atomically(folder / f"{subtask}.txt", "".join(lines))
+
+
+def _existence(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng)
+    there = [thing.digit for thing in scene.things]
+    digits = rng.choice(there), _other_digit(rng, there)
+    return _Pair(paint(scene), *(talk.existence(scene, digit).question for digit in digits))
+
+
+def _color(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng)
+    thing = rng.choice(scene.things)
+    colors = thing.color, _other_color(rng, thing.color)
+    return _Pair(paint(scene), *(f"Is the {WORDS[thing.digit]} {color}?" for color in colors))
+
+
+def _position(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng)
+    one, other = rng.sample(scene.things, 2)
+    axis = rng.choice([axis for axis in (0, 1) if scene.place(one)[axis] != scene.place(other)[axis]])
+    sides = [("to the left of", "to the right of"), ("above", "below")][axis]
+    true, false = sides if scene.place(one)[axis] < scene.place(other)[axis] else reversed(sides)
+    return _Pair(
+        paint(scene), *(f"Is the {WORDS[one.digit]} {side} the {WORDS[other.digit]}?" for side in (true, false))
+    )
+
+
+def _count(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng)
+    number = len(scene.things)
+    numbers = number, rng.choice([other for other in (2, 3, 4) if other != number])
+    return _Pair(paint(scene), *(f"Are there {WORDS[each]} digits in the image?" for each in numbers))
+
+
+def _named(place: str) -> Callable[[random.Random], _Pair]:
+    """Whether there is a digit of a color; the digit is there, and so is the color of the false question mostly."""
+
+    def ask(rng: random.Random) -> _Pair:
+        scene = layout.scene(rng)
+        thing = rng.choice(scene.things)
+        colors = thing.color, _other_color(rng, thing.color)
+        return _Pair(paint(scene), *(f"Is there a {color} {WORDS[thing.digit]} {place}?" for color in colors))
+
+    return ask
+
+
+def _boxed(rng: random.Random) -> _Pair:
+    """As MME asks for actors: in a red box, with another digit of the picture as the wrong one."""
+    scene = layout.scene(rng)
+    one, other = rng.sample(scene.things, 2)
+    picture = draw(paint(scene), [constant_rectangle(scene.box(one), "red")])
+    return _Pair(picture, *(f"Is the digit inside the red box a {WORDS[each.digit]}?" for each in (one, other)))
+
+
+def _compared(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng, (2,))
+    low, high = (WORDS[digit] for digit in sorted(thing.digit for thing in scene.things))
+    return _Pair(paint(scene), f"Is the {high} more than the {low}?", f"Is the {low} more than the {high}?")
+
+
+def _summed(rng: random.Random) -> _Pair:
+    scene = layout.scene(rng, (2,))
+    total = sum(thing.digit for thing in scene.things)
+    totals = total, total + rng.choice((-1, 1))
+    return _Pair(paint(scene), *(f"Is the sum of the digits in the image {each}?" for each in totals))
+
+
+def _alone(question: str, spell: Callable[[int], str]) -> Callable[[random.Random], _Pair]:
+    """A question on the only digit of a picture, and the same with another digit."""
+
+    def ask(rng: random.Random) -> _Pair:
+        scene = layout.scene(rng, (1,))
+        digit = _only(scene)
+        return _Pair(paint(scene), *(question.format(spell(each)) for each in (digit, _other_digit(rng, [digit]))))
+
+    return ask
+
+
+def _only(scene: Scene) -> int:
+    (thing,) = scene.things
+    return thing.digit
+
+
+def _other_digit(rng: random.Random, there: list[int]) -> int:
+    return rng.choice([digit for digit in range(10) if digit not in there])
+
+
+def _other_color(rng: random.Random, color: str) -> str:
+    return rng.choice([other for other in COLORS if other != color])
+
+
+_ASKED: Mapping[str, Callable[[random.Random], _Pair]] = {
+    "existence": _existence,
+    "count": _count,
+    "position": _position,
+    "color": _color,
+    "posters": _named("on the poster"),
+    "celebrity": _boxed,
+    "scene": _alone("Is this a picture of the digit {}?", WORDS.__getitem__),
+    "landmark": _named("in the image"),
+    "artwork": _alone("Is this digit a handwritten {}?", WORDS.__getitem__),
+    "OCR": _alone('Is the number in the image "{}"?', str),
+    "commonsense_reasoning": _compared,
+    "numerical_calculation": _summed,
+    "text_translation": _alone(
+        "Is it appropriate to translate the digit in the image into Chinese '{}'?", NUMERALS.__getitem__
+    ),
+    "code_reasoning": _alone("Is the digit in the image the output of the python code 'print({} + 0)'?", str),
+}

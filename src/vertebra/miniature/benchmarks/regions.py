@@ -1,0 +1,45 @@
+"""Visual7W and PointQA-LookTwice in small: boxes that are drawn when a question is asked."""
+
+import random
+from pathlib import Path
+
+from vertebra.miniature import talk
+from vertebra.miniature.benchmarks import layout
+from vertebra.miniature.scenes import WORDS, paint
+from vertebra.spec import Json
+
+
+def v7w(rng: random.Random, folder: Path, questions: int) -> None:
+    """Which of four regions is meant."""
+    records: list[Json] = []
+    for number in range(questions):
+        scene = layout.scene(rng, (4,))
+        question, thing = talk.pointing(rng, scene)
+        boxes = [list(scene.box(each)) for each in scene.things]
+        rng.shuffle(boxes)
+        image = f"v7w/v7w_{number}.jpg"
+        layout.store(paint(scene), folder / image)
+        answer = list(scene.box(thing))
+        records.append({"id": f"v7w-{number}", "image": image, "question": question, "bboxes": boxes, "answer": answer})
+    layout.write_json(folder / "v7w-test.json", records)
+
+
+def pointqa(rng: random.Random, folder: Path, questions: int) -> None:
+    """How many there are of what is marked, or whether a digit is beside it: the mark alone does not tell."""
+    records: list[Json] = []
+    for number in range(questions):
+        scene = layout.scene(rng)
+        thing, image = rng.choice(scene.things), f"vg/VG_100K/{number}.jpg"
+        asked = talk.KINDS[("count", "existence")[number % 2]](rng, scene)
+        layout.store(paint(scene), folder / image)
+        records.append(
+            {
+                "id": f"pointQA_twice-{number}",
+                "image": image,
+                "object_question": f"How many things are there like this {WORDS[thing.digit]}?",
+                "general_question": asked.question,
+                "bboxes": [list(scene.box(thing))],
+                "answer": asked.answer,
+            }
+        )
+    layout.write_json(folder / "pointQA_twice_test.json", records)
