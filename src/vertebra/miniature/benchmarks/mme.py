@@ -1,9 +1,7 @@
 """MME in small: two questions a picture, one of them with a yes, in fourteen subtasks.
 
-    color.txt    0001.jpg    Is the seven red? Please answer yes or no.     Yes
-                 0001.jpg    Is the seven blue? Please answer yes or no.    No
-
-What the official subtasks recognise (posters, celebrities, landmarks) is a digit here.
+color.txt    0001.jpg    Is the seven red? Please answer yes or no.     Yes
+             0001.jpg    Is the seven blue? Please answer yes or no.    No
 """
 
 import random
@@ -30,6 +28,9 @@ class _Pair(NamedTuple):
     false: str
 
 
+_Ask = Callable[[random.Random], _Pair]
+
+
 def mme(rng: random.Random, folder: Path, pictures: int) -> None:
     """So many pictures a subtask."""
     for subtask in SUBTASKS:
@@ -43,18 +44,24 @@ def mme(rng: random.Random, folder: Path, pictures: int) -> None:
         write_atomically(folder / f"{subtask}.txt", "".join(lines))
 
 
-def _existence(rng: random.Random) -> _Pair:
-    scene = layout.scene(rng)
-    there = [thing.digit for thing in scene.things]
-    digits = rng.choice(there), _other_digit(rng, there)
-    return _Pair(paint(scene), *(talk.existence(scene, digit).question for digit in digits))
+def _existence(*things: int) -> _Ask:
+    def ask(rng: random.Random) -> _Pair:
+        scene = layout.scene(rng, things)
+        there = [thing.digit for thing in scene.things]
+        digits = rng.choice(there), _other_digit(rng, there)
+        return _Pair(paint(scene), *(talk.existence(scene, digit).question for digit in digits))
+
+    return ask
 
 
-def _color(rng: random.Random) -> _Pair:
-    scene = layout.scene(rng)
-    thing = rng.choice(scene.things)
-    colors = thing.color, _other_color(rng, thing.color)
-    return _Pair(paint(scene), *(f"Is the {WORDS[thing.digit]} {color}?" for color in colors))
+def _color(*things: int) -> _Ask:
+    def ask(rng: random.Random) -> _Pair:
+        scene = layout.scene(rng, things)
+        thing = rng.choice(scene.things)
+        colors = thing.color, rng.choice([other for other in COLORS if other != thing.color])
+        return _Pair(paint(scene), *(f"Is the {WORDS[thing.digit]} {color}?" for color in colors))
+
+    return ask
 
 
 def _position(rng: random.Random) -> _Pair:
@@ -73,18 +80,6 @@ def _count(rng: random.Random) -> _Pair:
     number = len(scene.things)
     numbers = number, rng.choice([other for other in (2, 3, 4) if other != number])
     return _Pair(paint(scene), *(f"Are there {WORDS[each]} digits in the image?" for each in numbers))
-
-
-def _named(place: str) -> Callable[[random.Random], _Pair]:
-    """Whether there is a digit of a color; the digit is there, and so is the color of the false question mostly."""
-
-    def ask(rng: random.Random) -> _Pair:
-        scene = layout.scene(rng)
-        thing = rng.choice(scene.things)
-        colors = thing.color, _other_color(rng, thing.color)
-        return _Pair(paint(scene), *(f"Is there a {color} {WORDS[thing.digit]} {place}?" for color in colors))
-
-    return ask
 
 
 def _boxed(rng: random.Random) -> _Pair:
@@ -108,7 +103,7 @@ def _summed(rng: random.Random) -> _Pair:
     return _Pair(paint(scene), *(f"Is the sum of the digits in the image {each}?" for each in totals))
 
 
-def _alone(question: str, spell: Callable[[int], str]) -> Callable[[random.Random], _Pair]:
+def _alone(question: str, spell: Callable[[int], str]) -> _Ask:
     """A question on the only digit of a picture, and the same with another digit."""
 
     def ask(rng: random.Random) -> _Pair:
@@ -128,20 +123,16 @@ def _other_digit(rng: random.Random, there: list[int]) -> int:
     return rng.choice([digit for digit in range(10) if digit not in there])
 
 
-def _other_color(rng: random.Random, color: str) -> str:
-    return rng.choice([other for other in COLORS if other != color])
-
-
-_ASKED: Mapping[str, Callable[[random.Random], _Pair]] = {
-    "existence": _existence,
+_ASKED: Mapping[str, _Ask] = {
+    "existence": _existence(2, 3, 4),
     "count": _count,
     "position": _position,
-    "color": _color,
-    "posters": _named("on the poster"),
+    "color": _color(2, 3, 4),
+    "posters": _existence(1),
     "celebrity": _boxed,
-    "scene": _alone("Is this a picture of the digit {}?", WORDS.__getitem__),
-    "landmark": _named("in the image"),
-    "artwork": _alone("Is this digit a handwritten {}?", WORDS.__getitem__),
+    "scene": _existence(4),
+    "landmark": _color(1),
+    "artwork": _color(4),
     "OCR": _alone('Is the number in the image "{}"?', str),
     "commonsense_reasoning": _compared,
     "numerical_calculation": _summed,
@@ -150,3 +141,4 @@ _ASKED: Mapping[str, Callable[[random.Random], _Pair]] = {
     ),
     "code_reasoning": _alone("Is the digit in the image the output of the python code 'print({} + 0)'?", str),
 }
+"""The official subtasks that recognise posters, celebrities and the like recognise digits here."""
