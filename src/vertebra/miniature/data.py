@@ -52,10 +52,16 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
         progress(number + 1, total)
     for name, records in training_records(rng, pictures).items():
         _write_json(out / "train" / f"{name}.json", records)
-    for number, (name, small) in enumerate(SMALL.items(), start=1):
-        (out / name).mkdir()
-        small.write(random.Random(f"{SEED}/{small.twin or name}"), out / name, max(1, round(small.size * share)))
+    for number, name in enumerate(SMALL, start=1):
+        make_benchmark(name, out / name, share)
         progress(scenes + number, total)
+
+
+def make_benchmark(name: str, folder: Path, share: float = 1.0) -> None:
+    """Writes one benchmark, or a share of it, into its folder."""
+    folder.mkdir(exist_ok=True)
+    small = SMALL[name]
+    small.write(random.Random(f"{SEED}/{small.twin or name}"), folder, max(1, round(small.size * share)))
 
 
 def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[str, list[Json]]:
