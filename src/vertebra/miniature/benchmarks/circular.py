@@ -37,7 +37,7 @@ class _Asked(NamedTuple):
     options: tuple[str, ...]
     hint: str
     last: str
-    """The option that none is right."""
+    """The option that says that no other is right."""
 
 
 def mmbench(rng: random.Random, folder: Path, questions: int) -> None:

@@ -44,12 +44,13 @@ def _talks(rng: random.Random, scene: Scene) -> dict[str, tuple[str, str]]:
 
 
 def mm_vet(rng: random.Random, folder: Path, questions: int) -> None:
-    """A picture a question, in turn for each of six sets of capabilities."""
+    """A picture a question, of six kinds in turn."""
     rows: dict[str, Json] = {}
     for number in range(questions):
         scene, name = layout.scene(rng), f"v1_{number}"
         layout.store(paint(scene), folder / "images" / f"{name}.png")
-        question, answer, capability = _capable(rng, scene)[number % 6]
+        kinds = _capable(rng, scene)
+        question, answer, capability = kinds[number % len(kinds)]
         rows[name] = {
             "imagename": f"{name}.png",
             "question": question,

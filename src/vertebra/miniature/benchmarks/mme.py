@@ -16,7 +16,7 @@ from vertebra.files import write_atomically
 from vertebra.miniature import talk
 from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.benchmarks.circular import NUMERALS
-from vertebra.miniature.scenes import COLORS, WORDS, Scene, paint
+from vertebra.miniature.scenes import COLORS, WORDS, paint
 from vertebra.visual.marks import constant_rectangle, draw
 
 
@@ -32,7 +32,7 @@ _Ask = Callable[[random.Random], _Pair]
 
 
 def mme(rng: random.Random, folder: Path, pictures: int) -> None:
-    """So many pictures a subtask."""
+    """So many pictures a subtask, which lie where the release has them."""
     for subtask in SUBTASKS:
         home = folder / subtask / ("images" if subtask in APART else "")
         lines = []
@@ -45,6 +45,8 @@ def mme(rng: random.Random, folder: Path, pictures: int) -> None:
 
 
 def _existence(*things: int) -> _Ask:
+    """Whether a digit is there, in a scene of so many things."""
+
     def ask(rng: random.Random) -> _Pair:
         scene = layout.scene(rng, things)
         there = [thing.digit for thing in scene.things]
@@ -55,6 +57,8 @@ def _existence(*things: int) -> _Ask:
 
 
 def _color(*things: int) -> _Ask:
+    """Whether a digit has a color, in a scene of so many things."""
+
     def ask(rng: random.Random) -> _Pair:
         scene = layout.scene(rng, things)
         thing = rng.choice(scene.things)
@@ -108,15 +112,11 @@ def _alone(question: str, spell: Callable[[int], str]) -> _Ask:
 
     def ask(rng: random.Random) -> _Pair:
         scene = layout.scene(rng, (1,))
-        digit = _only(scene)
-        return _Pair(paint(scene), *(question.format(spell(each)) for each in (digit, _other_digit(rng, [digit]))))
+        (thing,) = scene.things
+        digits = thing.digit, _other_digit(rng, [thing.digit])
+        return _Pair(paint(scene), *(question.format(spell(digit)) for digit in digits))
 
     return ask
-
-
-def _only(scene: Scene) -> int:
-    (thing,) = scene.things
-    return thing.digit
 
 
 def _other_digit(rng: random.Random, there: list[int]) -> int:

@@ -36,7 +36,8 @@ def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: 
     for number in range(questions):
         scene, name = layout.scene(rng), f"v1_{number}"
         things, colors = rng.sample(scene.things, 2), rng.sample(list(COLOURS), 2)
-        question, answer, capability = _questions(*things)[number % 6]
+        kinds = _questions(*things)
+        question, answer, capability = kinds[number % len(kinds)]
         regions = [place for place in ("<obj>", "<obj1>", "<obj2>") if place in question]
         text = question
         for region, color in zip(regions, colors, strict=False):
@@ -54,18 +55,14 @@ def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: 
 def _questions(one: Thing, other: Thing) -> list[tuple[str, str, tuple[str, ...]]]:
     """Question, ground truth and capabilities."""
     name = f"{one.color}<AND>{figure(one.digit)}"
-    more = "yes" if one.digit > other.digit else "no"
+    more, total = "yes" if one.digit > other.digit else "no", figure(one.digit + other.digit)
     return [
         ("Which digit is within the <obj>?", figure(one.digit), ("rec", "ocr")),
         ("Describe the object within the <obj>. Please provide a short phrase.", name, ("rec", "lang")),
         ("What color is the digit within the <obj>?", one.color, ("rec",)),
         ("Which digit is within the <obj>?", figure(one.digit), ("rec", "ocr")),
         ("Is the digit within the <obj1> more than the digit within the <obj2>?", more, ("ocr", "know", "rel")),
-        (
-            "What is the sum of the digits within the <obj1> and the <obj2>?",
-            figure(one.digit + other.digit),
-            ("ocr", "math"),
-        ),
+        ("What is the sum of the digits within the <obj1> and the <obj2>?", total, ("ocr", "math")),
     ]
 
 
