@@ -5,6 +5,7 @@ unzip(Path("SEED-Bench-image.zip"), Path("seed_img/SEED-Bench-image"))
 
 import shutil
 import stat
+import zlib
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -30,7 +31,7 @@ def unzip(archive: Path, folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(info) as packed, path.open("wb") as file:
                     shutil.copyfileobj(packed, file, 1 << 20)
-    except (BadZipFile, EOFError, NotImplementedError) as error:
+    except (BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise DataError(f"{archive} is broken: {error}. Delete it and fetch it again.") from error
 
 
