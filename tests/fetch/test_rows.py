@@ -303,6 +303,20 @@ def test_rows_of_scienceqa_find_their_problem_by_what_they_say(tmp_path):
     assert (home / "images/test/9/image.png").read_bytes() == DARK
 
 
+def test_the_test_split_of_a_server_makes_an_upload(tmp_path):
+    test = {"question_id": "VizWiz_test_00000000", "image": cell(DARK), "question": "Ok?", "answers": TEN}
+    tables = {**CASES["vizwiz"][0], "default2/test": [{**test, "category": "other"}]}
+    hub = write_dataset(tmp_path / "hub", tables)
+    card = (hub / "README.md").read_text()  # one configuration of two splits
+    (hub / "README.md").write_text(card.replace("- config_name: default2\n  data_files:\n", ""))
+    chosen = benchmark("vizwiz")
+    home = fetch_benchmark(from_folder(chosen, "hub+test", hub), tmp_path / "data")
+    assert [sample.image for sample in chosen.load(home)] == ["val/VizWiz_val_00000000.jpg"]
+    (asked,) = chosen.load(home / "test.json")
+    assert (asked.image, asked.gold) == ("test/VizWiz_test_00000000.jpg", ())
+    assert (home / str(asked.image)).read_bytes() == DARK
+
+
 def test_pope_asks_the_official_question_file_of_its_labels(tmp_path):
     tables, files = CASES["pope"]
     growing = tmp_path / "data" / ".pope.official.part"

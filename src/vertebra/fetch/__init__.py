@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vertebra.errors import DataError, UnknownName
@@ -49,18 +49,17 @@ def fetch_benchmark(benchmark: Benchmark, data: Path, source: str | None = None,
         notes: list[Json] = [_part(part, growing, tell) for part in benchmark.sources[chosen].parts]
         if benchmark.unpack:
             benchmark.unpack(growing)
+        lacking = [name for name in benchmark.files if not (growing / name).is_file()]
+        if lacking:
+            raise DataError(f"{chosen} has no {', '.join(lacking)} of {benchmark.name}. Has it been rearranged?")
         benchmark.load(growing)
-        digests: dict[str, Json] = {name: file_digest(growing / name) for name in _present(benchmark, growing)}
+        digests: dict[str, Json] = {name: file_digest(growing / name) for name in benchmark.files}
         note = {"benchmark": benchmark.name, "source": chosen, "parts": notes, "files": digests}
         write_atomically(growing / SOURCE, json.dumps(note, indent=1) + "\n")
         shutil.rmtree(growing / ".cache", ignore_errors=True)
         growing.rename(home)
         sync(data)
     return home
-
-
-def _present(benchmark: Benchmark, folder: Path) -> list[str]:
-    return [name for name in benchmark.files if (folder / name).is_file()]
 
 
 def _part(part: Part, folder: Path, tell: Tell) -> dict[str, Json]:
@@ -97,7 +96,11 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DataError(f"Another `vertebra fetch` is at work on {folder}. Wait for it.") from error
-        yield
-        lock.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            with suppress(OSError):  # it stays where something is in it
+                folder.rmdir()
     finally:
         os.close(handle)

@@ -73,7 +73,7 @@ class Inspection:
         if failed:
             raise DataError(
                 f"{self.folder} is not the official release of {self.benchmark}, whole. {' '.join(failed)} "
-                f"Fetch it again (`vertebra fetch {self.benchmark}`), unless it is meant to be another one."
+                f"Move it away and give `vertebra fetch {self.benchmark}`, unless it is meant to be another one."
             )
 
 
