@@ -77,7 +77,7 @@ def test_what_cannot_be_is_one_paragraph(arguments, code, told, tmp_path, monkey
     assert told in " ".join(done.stderr.split())
 
 
-@pytest.mark.parametrize("name", ["gqa", "v7w", "phi-3-mini", "llava-1.5", "llava-pretrain-558k"])
+@pytest.mark.parametrize("name", ["all", "gqa", "v7w", "phi-3-mini", "llava-1.5", "llava-pretrain-558k"])
 def test_without_a_network_fetch_says_where_to_run_it(name, tmp_path):
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
     done = run("fetch", name, "--data", tmp_path / "data", **offline)

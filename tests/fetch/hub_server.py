@@ -1,4 +1,4 @@
-"""A hub on loopback: dataset repositories that are folders, as huggingface_hub and datasets ask for them."""
+"""A hub on loopback: repositories that are folders, as huggingface_hub and datasets ask for them."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def serving(repositories: Mapping[str, Path]) -> Iterator[tuple[str, list[str]]]
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
             asked.append(f"{self.command} {path}")
-            found = next((name for name in repositories if f"/datasets/{name}" in path), None)
+            found = next((name for name in repositories if f"/{name}/" in f"{path}/"), None)
             if found is None:
                 self.answer(b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"}, 404)
             elif path.startswith("/api/"):

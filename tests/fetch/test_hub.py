@@ -26,11 +26,16 @@ def repositories(tmp_path_factory) -> dict[str, Path]:
     (seed / "SEED-Bench.json").write_text(json.dumps({"questions": [asked], "question_type": SEED_KINDS}))
     with ZipFile(seed / "SEED-Bench-image.zip", "w") as archive:
         archive.writestr("SEED-Bench-image/1_2", RED)
+    phi = folder / "phi"
+    phi.mkdir()
+    for file in ("config.json", "tokenizer.json", "model.safetensors", "pytorch_model.bin", "logo.png"):
+        (phi / file).write_text("{}")
     mixture.mkdir()
     (mixture / "llava_v1_5_mix665k.json").write_text("[]")
     return {
         "lmms-lab/GQA": write_dataset(folder / "gqa", CASES["gqa"][0]),
         "mucai/ViP-Bench": vip,
+        "microsoft/Phi-3-mini-4k-instruct": phi,
         "AILab-CVC/SEED-Bench": seed,
         "liuhaotian/LLaVA-Instruct-150K": mixture,
     }
@@ -94,3 +99,10 @@ def test_a_dataset_that_no_name_leads_to_is_told_with_both(fetch):
     assert done.returncode == 4
     assert "The hub has no lmms-lab-encoder/VizWiz-VQA or lmms-lab/VizWiz-VQA" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_weights_go_to_the_hubs_cache_and_pickles_stay_where_there_are_safetensors(fetch, tmp_path):
+    done, _ = fetch("phi-3-mini")
+    assert done.returncode == 0, done.stderr
+    found = {path.name for path in (tmp_path / "cache").rglob("snapshots/*/*")}
+    assert found == {"config.json", "tokenizer.json", "model.safetensors"}

@@ -126,8 +126,8 @@ def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
     """The later release, labels and pictures."""
     labels: dict[str, list[Row]] = {subset: [] for subset in SUBSETS}
     for row in _pictured(folder, rows):
-        number, image = len(labels[str(row["category"])]) + 1, f"{row['image_source']}.jpg"
-        asked = {"question_id": number, "image": image, "text": row["question"]}
+        number = len(labels[str(row["category"])]) + 1
+        asked = {"question_id": number, "image": _file(row), "text": row["question"]}
         labels[str(row["category"])].append({**asked, "label": row["answer"]})
     for subset, found in labels.items():
         write_lines(folder / f"coco_pope_{subset}.json", found)
@@ -145,8 +145,12 @@ def _pictured(folder: Path, rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         if row["category"] not in SUBSETS:
             raise DataError(f"A question is of {row['category']!r}, which is no subset of POPE.")
-        save_picture(folder / "val2014", f"{row['image_source']}.jpg", row["image"])
+        save_picture(folder / "val2014", _file(row), row["image"])
         yield row
+
+
+def _file(row: Row) -> str:
+    return str(row["image_source"]).removesuffix(".jpg") + ".jpg"
 
 
 def _ask(folder: Path) -> None:

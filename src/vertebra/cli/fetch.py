@@ -54,11 +54,15 @@ def fetch(
 
 
 def _all(names: list[str], data: Path, source: str | None, as_json: bool) -> None:
-    """Every benchmark; one that fails does not keep the others."""
+    """Every benchmark; one that fails does not keep the others, but without the hub there is no going on."""
+    from vertebra.fetch.hub import HubUnreachable
+
     results: list[dict[str, Json]] = []
     for name in names:
         try:
             results.append(_benchmark(name, data, source))
+        except HubUnreachable:
+            raise
         except DataError as error:
             typer.echo(paragraph(f"{name}: {error}"), err=True)
             results.append({"benchmark": name, "error": str(error)})

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from vertebra.errors import DataError
-from vertebra.fetch.web import unreachable
+from vertebra.fetch.web import Unreachable
 from vertebra.files import storing
 from vertebra.scoring.sources import Row, Table
 
 Found = TypeVar("Found")
 _HUB = "hf://datasets/"
+
+
+class HubUnreachable(Unreachable):
+    """The hub itself, so that there is no use in asking it for anything else."""
 
 
 class Opened(NamedTuple):
@@ -55,11 +59,19 @@ def file_of(name: str, file: str, target: Path) -> None:
 
 def weights(source: str) -> None:
     """Brings weights named `owner/name@revision` into the hub's cache. `DataError` when they cannot be had."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
-    name, _, revision = source.partition("@")
-    kinds = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"]
-    _first([name], lambda name: snapshot_download(name, revision=revision or None, allow_patterns=kinds))
+    name, _, version = source.partition("@")
+    revision = version or None
+
+    def get(name: str) -> str:
+        there = HfApi().list_repo_files(name, revision=revision)
+        # Many repositories hold everything twice; pickles are for those that have nothing else.
+        kind = "*.safetensors" if any(file.endswith(".safetensors") for file in there) else "*.bin"
+        kinds = [kind, "*.json", "*.model", "*.txt", "*.jinja"]
+        return snapshot_download(name, revision=revision, allow_patterns=kinds)
+
+    _first([name], get)
 
 
 def open_table(names: Sequence[str], table: Table) -> Opened:
@@ -108,9 +120,9 @@ def _first(names: Sequence[str], get: Callable[[str], Found]) -> Found:
                 f"{name} is gated: accept its terms on its page and log in with `hf auth login`."
             ) from error
         except LocalEntryNotFoundError as error:  # what the hub's client says of a file that it cannot ask for
-            raise unreachable(f"{name} on the Hugging Face hub", error) from error
+            raise HubUnreachable(f"{name} on the Hugging Face hub", error) from error
         except (RepositoryNotFoundError, FileNotFoundError, DatasetsError) as error:
             absent = error
         except (HfHubHTTPError, OSError) as error:
-            raise unreachable(f"{name} on the Hugging Face hub", error) from error
+            raise HubUnreachable(f"{name} on the Hugging Face hub", error) from error
     raise DataError(f"The hub has no {' or '.join(names)}: {str(absent).splitlines()[0][:200]}") from absent

@@ -44,7 +44,7 @@ def download(url: str, path: Path, sha256: str = "", silence: float = SILENCE) -
         except (OSError, HTTPException) as error:
             idle = 0 if _size(growing) > before else idle + 1
             if idle >= ATTEMPTS or not _size(growing):
-                raise unreachable(url, error) from error
+                raise Unreachable(url, error) from error
     digest = file_digest(growing)
     _etag(growing).unlink(missing_ok=True)
     if sha256 and digest != sha256:
@@ -55,13 +55,16 @@ def download(url: str, path: Path, sha256: str = "", silence: float = SILENCE) -
     return digest
 
 
-def unreachable(what: str, error: Exception) -> DataError:
-    """The error for people, where a network is missing."""
-    reason = str(getattr(error, "reason", "") or error).strip().splitlines() or [type(error).__name__]
-    return DataError(
-        f"{what} cannot be reached: {reason[0][:200]}. Run `vertebra fetch` where there is internet, and bring the "
-        "--data folder here; the same command goes on where it stopped."
-    )
+class Unreachable(DataError):
+    """No network, or no server at its other end."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        """`what` is the address or repository, `error` what its client says."""
+        reason = str(getattr(error, "reason", "") or error).strip().splitlines() or [type(error).__name__]
+        super().__init__(
+            f"{what} cannot be reached: {reason[0][:200].rstrip('.')}. Run `vertebra fetch` where there is internet, "
+            "and bring the --data folder here; the same command goes on where it stopped."
+        )
 
 
 def _receive(url: str, growing: Path, silence: float) -> None:
