@@ -47,7 +47,7 @@ def missing(source: str, weights: bool = True) -> str | None:
     lacking = _lacking(folder) if weights else _lacking_words(folder)
     if lacking is None:
         return None
-    if _is_hub(source):
+    if is_hub(source):
         name, _, revision = source.partition("@")
         command = f"hf download {name}" + (f" --revision {revision}" if revision else "")
         return f"weights {source}: no {lacking} in the Hugging Face cache ({folder}). Get them with `{command}`."
@@ -56,7 +56,7 @@ def missing(source: str, weights: bool = True) -> str | None:
 
 def local_files(source: str) -> list[Path]:
     """The files whose contents decide what the weights are, where no revision does; none for the hub's."""
-    if _is_hub(source):
+    if is_hub(source):
         return []
     folder = _folder(source).resolve()
     return sorted(path for path in folder.glob("*") if path.suffix in _DECIDING and path.is_file())
@@ -101,14 +101,15 @@ def _lacking(folder: Path) -> str | None:
     return next((shard for shard in read_shards(found) if not (folder / shard).is_file()), None)
 
 
-def _is_hub(source: str) -> bool:
+def is_hub(source: str) -> bool:
+    """Whether it is named as on the hub, and no folder."""
     return not source.startswith((_BUILTIN, ".", "/", "~"))
 
 
 def _folder(source: str) -> Path:
     if source.startswith(_BUILTIN):
         return Path(str(files("vertebra.miniature") / "weights" / source.removeprefix(_BUILTIN)))
-    return _hub_folder(source) if _is_hub(source) else Path(source).expanduser()
+    return _hub_folder(source) if is_hub(source) else Path(source).expanduser()
 
 
 def _hub_folder(source: str) -> Path:

@@ -169,6 +169,12 @@ class Mixture(Spec):
     images: str = "."
     count: PositiveInt | None = None
     """Records that the files hold together; another number is an error."""
+    hub: str = ""
+    """The dataset repository of the Hugging Face hub that has the records' files."""
+
+    def preimage(self) -> dict[str, Json]:
+        """Without where it was from: what decides a result is what the files hold."""
+        return self.model_dump(mode="json", exclude={"name", "title", "hub"})
 
 
 class Judge(Spec):

@@ -10,11 +10,12 @@ LLaVA lower-cases an answer and strips its trailing periods; the official scorer
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Sample, Verdict
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, lmms_lab, save_picture, without, write_json
 
 QUESTIONS = "testdev_balanced_questions.json"
 
@@ -63,6 +64,15 @@ def _upload(_: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     return json.dumps(rows)
 
 
+def _lay_out(folder: Path, questions: Iterable[Row], images: Iterable[Row]) -> None:
+    write_json(folder / QUESTIONS, {str(row["id"]): without(row, "id") for row in questions})
+    for row in images:
+        save_picture(folder / "images", f"{row['id']}.jpg", row["image"])
+
+
+_TABLES = (Table("testdev", "testdev_balanced_instructions"), Table("testdev", "testdev_balanced_images"))
+
+
 BENCHMARK = Benchmark(
     name="gqa",
     title="GQA",
@@ -77,4 +87,6 @@ BENCHMARK = Benchmark(
     grade=_grade,
     repeats="last",
     upload=_upload,
+    releases=(Release("testdev_balanced", 12_578, 398),),
+    sources={"hub": Source((Rows(lmms_lab("GQA"), _TABLES, _lay_out),))},
 )

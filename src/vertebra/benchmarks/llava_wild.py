@@ -11,13 +11,14 @@ The official code pairs the files line by line; here ids pair them, and a missin
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring import reviews
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, ungraded
 from vertebra.scoring.records import AnyRecord, Record, checked, json_lines
+from vertebra.scoring.sources import Files, Release, Row, Rows, Source, Table, lmms_lab, save_picture, write_lines
 from vertebra.spec import Json, digest
 
 QUESTIONS, CONTEXT, REFERENCE = "questions.jsonl", "context.jsonl", "answers_gpt4.jsonl"
@@ -80,6 +81,26 @@ def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    questions: list[Row] = []
+    references: list[Row] = []
+    captions: dict[str, Row] = {}
+    for row in rows:
+        name, image = row["question_id"], str(row["image_id"]).removesuffix(".jpg")
+        file = f"{image}.jpg"
+        save_picture(folder / "images", file, row["image"])
+        asked = {"question_id": name, "image": file, "text": row["question"]}
+        questions.append({**asked, "category": str(row["category"]).removeprefix("llava_bench_")})
+        references.append({"question_id": name, "text": row["gpt_answer"]})
+        captions[image] = {"id": image, "image": file, "caption": row["caption"]}
+    write_lines(folder / QUESTIONS, questions)
+    write_lines(folder / REFERENCE, references)
+    write_lines(folder / CONTEXT, captions.values())
+
+
+_REPOSITORY = Files(("liuhaotian/llava-bench-in-the-wild",), (QUESTIONS, CONTEXT, REFERENCE, "images/*"))
+
+
 BENCHMARK = Benchmark(
     name="llava_wild",
     title="LLaVA-Bench (in the wild)",
@@ -96,4 +117,9 @@ BENCHMARK = Benchmark(
     metrics=reviews.metrics,
     upload=_upload,
     judging=reviews.JUDGING,
+    releases=(Release("llava-bench-in-the-wild", 60, 24),),
+    sources={
+        "official": Source((_REPOSITORY,)),
+        "hub": Source((Rows(lmms_lab("llava-bench-in-the-wild"), (Table("train"),), _lay_out),)),
+    },
 )

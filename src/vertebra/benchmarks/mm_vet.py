@@ -9,6 +9,8 @@ LLaVA's runner numbers the questions 0 to 217. A judge grades each answer from 0
 its capabilities.
 """
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from vertebra.errors import DataError
@@ -16,6 +18,7 @@ from vertebra.scoring import grades
 from vertebra.scoring.answers import by_question
 from vertebra.scoring.benchmark import Benchmark, Sample, ungraded
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, lmms_lab, save_picture, write_json
 
 QUESTIONS = "mm-vet.json"
 
@@ -43,6 +46,21 @@ def _sample(name: str, question: _Question) -> Sample:
     return Sample(name, question.question, image, (question.answer,), groups, question.imagename)
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    """The rows do not say which questions are on one picture, so its bytes do; it is named by the first of them."""
+    questions: dict[str, Row] = {}
+    names: dict[str, str] = {}
+    for row in rows:
+        cell = row["image"]
+        data = cell.get("bytes") if isinstance(cell, dict) else None
+        name = names.setdefault(hashlib.sha256(data or b"").hexdigest(), f"{row['question_id']}.png")
+        save_picture(folder / "images", name, cell)
+        asked = {"imagename": name, "question": row["question"], "answer": row["answer"]}
+        told = {"imagesource": row["image_source"], "capability": str(row["capability"]).replace(" ", "").split(",")}
+        questions[str(row["question_id"])] = {**asked, **told}
+    write_json(folder / QUESTIONS, questions)
+
+
 BENCHMARK = Benchmark(
     name="mm_vet",
     title="MM-Vet",
@@ -62,4 +80,6 @@ BENCHMARK = Benchmark(
     judging=grades.judging(grades.examples()),
     find=grades.find,
     forms={".json": by_question},
+    releases=(Release("v1", 218, 200), Release("v2", 517)),
+    sources={"hub": Source((Rows(lmms_lab("MMVet"), (Table("test"),), _lay_out),))},
 )

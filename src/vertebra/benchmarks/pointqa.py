@@ -20,6 +20,7 @@ from vertebra.chat import wording
 from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.records import Record, annotation, checked, rows
 from vertebra.scoring.regions import Corners, same
+from vertebra.scoring.sources import Files, Source
 from vertebra.visual.marks import Box, constant_rectangle
 
 RECORDS = "pointQA_twice_test.json"
@@ -57,4 +58,9 @@ BENCHMARK = Benchmark(
     files=(RECORDS,),
     read=_read,
     grade=same,
+    sources={
+        "official": Source(
+            (Files(("mucai/ViP-LLaVA-Instruct",), (RECORDS,)),), lacks="Visual Genome's pictures, as vg/"
+        )
+    },
 )

@@ -15,7 +15,7 @@ later release (3,000 random questions instead of 2,910) zips with the wrong ones
 instead of .871). Answers are paired by id. A missing answer is in no cell of the confusion matrix, as officially.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from vertebra.errors import DataError
 from vertebra.scoring.benchmark import SHORT_ANSWER, Benchmark, Sample, Verdict
 from vertebra.scoring.metrics import ZERO, Column, Sums, Tally, ratio
 from vertebra.scoring.records import Record, checked, json_lines
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, Web, lmms_lab, save_picture, write_lines
 
 SUBSETS = ("adversarial", "random", "popular")
 QUESTIONS = "llava_pope_test.jsonl"
@@ -121,6 +122,58 @@ def _matrix(sums: Sums, subsets: Sequence[str]) -> dict[str, Column]:
     }
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    """The later release, labels and pictures."""
+    labels: dict[str, list[Row]] = {subset: [] for subset in SUBSETS}
+    for row in _pictured(folder, rows):
+        number = len(labels[str(row["category"])]) + 1
+        asked = {"question_id": number, "image": _file(row), "text": row["question"]}
+        labels[str(row["category"])].append({**asked, "label": row["answer"]})
+    for subset, found in labels.items():
+        write_lines(folder / f"coco_pope_{subset}.json", found)
+    _ask(folder)
+
+
+def _lay_out_pictures(folder: Path, rows: Iterable[Row]) -> None:
+    """The pictures alone; the labels are there."""
+    for _ in _pictured(folder, rows):
+        pass
+    _ask(folder)
+
+
+def _pictured(folder: Path, rows: Iterable[Row]) -> Iterator[Row]:
+    for row in rows:
+        if row["category"] not in SUBSETS:
+            raise DataError(f"A question is of {row['category']!r}, which is no subset of POPE.")
+        save_picture(folder / "val2014", _file(row), row["image"])
+        yield row
+
+
+def _file(row: Row) -> str:
+    return str(row["image_source"]).removesuffix(".jpg") + ".jpg"
+
+
+def _ask(folder: Path) -> None:
+    """LLaVA's question file, byte for byte what its authors made of these labels."""
+    questions: list[Row] = []
+    for place, subset in enumerate(SUBSETS):
+        for number, (_, label) in enumerate(json_lines(folder / f"coco_pope_{subset}.json"), start=1):
+            asked = {"question_id": 10_000_000 * place + number, "image": label["image"]}
+            questions.append({**asked, "text": f"{label['text']}{SHORT_ANSWER}", "category": subset})
+    write_lines(folder / QUESTIONS, questions)
+
+
+_SHA256 = {
+    "coco_pope_adversarial.json": "1d8f0906a9b50c05640f6f23abfac97523be2a1bed28f7eadc63b811699b2d26",
+    "coco_pope_popular.json": "5b16653023bf4f64d57eb0d168259de6627f5cde7538b85ebed3cc33034aa6cc",
+    "coco_pope_random.json": "c16b65d2df6d70bb0814c8a4375833d39cdb09928fd936d3fc546491efa37f35",
+    QUESTIONS: "1d3b41f0dced74b4f361c659787ef673497cfac54a6be7bde00eb405bab03c70",
+}
+_LABELS = "https://raw.githubusercontent.com/AoiDragon/POPE/e3e39262c85a6a83f26cf5094022a782cb0df58d/output/coco"
+_WEB = tuple(Web(f"{_LABELS}/{name}", name, digest) for name, digest in _SHA256.items() if name != QUESTIONS)
+_TABLES = (Table("test"),)
+
+
 BENCHMARK = Benchmark(
     name="pope",
     title="POPE",
@@ -136,4 +189,9 @@ BENCHMARK = Benchmark(
     tally=_tally,
     metrics=_metrics,
     group_metrics=_group_metrics,
+    releases=(Release("e3e3926", 8_910, 500, _SHA256), Release("2023-10", 9_000, 500)),
+    sources={
+        "official": Source((*_WEB, Rows(lmms_lab("POPE"), _TABLES, _lay_out_pictures))),
+        "hub": Source((Rows(lmms_lab("POPE"), _TABLES, _lay_out),)),
+    },
 )

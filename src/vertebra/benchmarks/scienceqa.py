@@ -11,12 +11,14 @@ wrong overall and drops out of the image accuracy. In answers whose prompts neve
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import OPTION_LETTER, Benchmark, Sample, Verdict
 from vertebra.scoring.metrics import Column, Sums, Tally, ratio
 from vertebra.scoring.records import Record, checked, json_mapping
+from vertebra.scoring.sources import Part, Release, Row, Rows, Source, Table, Web, lmms_lab, plain, save_picture
 
 LETTERS = "ABCDE"
 _SENTENCE = re.compile(r"The answer is ([A-Z]).")
@@ -87,6 +89,33 @@ def _group_metrics(sums: Sums) -> dict[str, Column]:
     return {name: column for name, column in _metrics(sums).items() if name == "accuracy" or sums["image"].any()}
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    """The pictures. Rows have no id, so a row's problem is the next one of the official files that says the same."""
+    problems = json_mapping(folder / "problems.json")
+    splits = folder / "pid_splits.json"
+    waiting: dict[object, list[str]] = {}
+    for name in checked(_Splits, json_mapping(splits), str(splits)).test:
+        problem = checked(_Problem, problems.get(name), f"{folder / 'problems.json'}: problem {name!r}")
+        said = (problem.question, tuple(problem.choices), problem.answer, problem.hint, problem.image is not None)
+        waiting.setdefault(said, []).append(name)
+    for row in rows:
+        choices, image = row["choices"], row["image"]
+        texts = tuple(choices) if isinstance(choices, list) else ()
+        names = waiting.get((row["question"], texts, row["answer"], row["hint"] or "", image is not None))
+        if not names:
+            raise DataError(f"The dataset asks {row['question']!r}, the official test split does not, or less often.")
+        name = names.pop(0)
+        if image is not None:
+            save_picture(folder / "images" / "test" / plain(name), "image.png", image)
+
+
+_DATA = "https://raw.githubusercontent.com/lupantech/ScienceQA/2cbf8318e07b9ece895bb2ae605e71e38d623264/data/scienceqa"
+_PARTS: tuple[Part, ...] = (
+    *(Web(f"{_DATA}/{name}", name) for name in ("problems.json", "pid_splits.json")),
+    Rows(lmms_lab("ScienceQA"), (Table("test", "ScienceQA-FULL"),), _lay_out),
+)
+
+
 BENCHMARK = Benchmark(
     name="scienceqa",
     title="ScienceQA-IMG",
@@ -103,4 +132,6 @@ BENCHMARK = Benchmark(
     metrics=_metrics,
     group_metrics=_group_metrics,
     repeats="last",
+    releases=(Release("test", 4_241, 2_017), Release("test-IMG", 2_017, 2_017)),
+    sources={"hub": Source(_PARTS)},
 )

@@ -13,7 +13,7 @@ videos (ids v1, v2, ...) are left aside.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,18 @@ from vertebra.scoring.answers import llava
 from vertebra.scoring.benchmark import OPTION_LETTER, Answer, Benchmark, Find, Sample, Verdict
 from vertebra.scoring.letters import lone
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
+from vertebra.scoring.sources import (
+    Files,
+    Release,
+    Row,
+    Rows,
+    Source,
+    Table,
+    lmms_lab,
+    save_picture,
+    without,
+    write_json,
+)
 
 QUESTIONS = "SEED-Bench.json"
 OPTIONS = "ABCD"
@@ -111,6 +123,32 @@ def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+KINDS = (
+    *("Scene Understanding", "Instance Identity", "Instance Attributes", "Instance Location", "Instances Counting"),
+    *("Spatial Relation", "Instance Interaction", "Visual Reasoning", "Text Understanding", "Action Recognition"),
+    *("Action Prediction", "Procedure Understanding"),
+)
+"""The kinds of questions, the first of them number 1."""
+
+
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    """The image questions; the dataset has the videos as frames, and not all of them."""
+    questions = []
+    for row in rows:
+        if row["data_type"] == "image":
+            shown, places = row["image"], row["data_id"]
+            place = str(places[0] if isinstance(places, list) else places)
+            save_picture(folder / "SEED-Bench-image", place, shown[0] if isinstance(shown, list) else shown)
+            kind = int(str(row["question_type_id"]))
+            questions.append({**without(row, "image"), "data_id": place, "question_type_id": kind})
+    kinds = {kind: number for number, kind in enumerate(KINDS, start=1)}
+    write_json(folder / QUESTIONS, {"questions": questions, "question_type": kinds})
+
+
+_ARCHIVE = {"SEED-Bench-image.zip": "SEED-Bench-image"}
+_REPOSITORY = Files(("AILab-CVC/SEED-Bench",), (QUESTIONS, *_ARCHIVE), _ARCHIVE)
+
+
 _OFFICIAL = Benchmark(
     name="seed_img",
     title="SEED-Bench image",
@@ -127,5 +165,10 @@ _OFFICIAL = Benchmark(
     find=_find,
     forms={".jsonl": partial(llava, field="prediction")},
     upload=_upload,
+    releases=(Release("SEED-Bench", 14_233), Release("with-video", 19_242)),
+    sources={
+        "official": Source((_REPOSITORY,)),
+        "hub": Source((Rows(lmms_lab("SEED-Bench"), (Table("test"),), _lay_out),)),
+    },
 )
 BENCHMARK = replace(_OFFICIAL, variants=(replace(_OFFICIAL, protocol="llava+lenient", grade=_lenient),))

@@ -17,7 +17,7 @@ answer to a question counts as one more question, here it is refused.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
@@ -25,6 +25,18 @@ from vertebra.scoring.benchmark import SHORT_ANSWER, Benchmark, Find, Sample, Ve
 from vertebra.scoring.metrics import Tally
 from vertebra.scoring.normalise import leave_one_out, m4c
 from vertebra.scoring.records import Annotators, Record, annotation, checked, json_lines, json_mapping
+from vertebra.scoring.sources import (
+    Release,
+    Row,
+    Rows,
+    Source,
+    Table,
+    lmms_lab,
+    save_picture,
+    without,
+    write_json,
+    write_lines,
+)
 
 ANNOTATIONS = "TextVQA_0.5.1_val.json"
 QUESTIONS = "llava_textvqa_val_v051_ocr.jsonl"
@@ -114,6 +126,20 @@ def _tally(_: Sample, verdict: Verdict) -> Tally:
     return {} if verdict.missing else {"right": verdict.score, "all": 1.0}
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    data: list[Row] = []
+    prompts: list[Row] = []
+    for row in rows:
+        image, words = str(row["image_id"]), row["ocr_tokens"]
+        save_picture(folder / "train_images", f"{image}.jpg", row["image"])
+        data.append(without(row, "image", "ocr_tokens"))
+        hint = f"{_OCR_LINE} {', '.join(map(str, words if isinstance(words, list) else ()))}"
+        text = f"{str(row['question']).capitalize()}\n{hint}{SHORT_ANSWER}"
+        prompts.append({"question_id": image, "image": f"{image}.jpg", "text": text, "category": "default"})
+    write_json(folder / ANNOTATIONS, {"dataset_type": "val", "dataset_version": "0.5.1", "data": data})
+    write_lines(folder / QUESTIONS, prompts)
+
+
 BENCHMARK = Benchmark(
     name="textvqa",
     title="TextVQA (val)",
@@ -128,4 +154,6 @@ BENCHMARK = Benchmark(
     grade=_grade,
     tally=_tally,
     find=_find,
+    releases=(Release("0.5.1-val", 5_000, 3_166), Release("0.5.1-train", 34_602), Release("0.5.1-test", 5_734)),
+    sources={"hub": Source((Rows(lmms_lab("textvqa"), (Table("validation"),), _lay_out),))},
 )

@@ -22,6 +22,7 @@ from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.records import Record, annotation, checked, rows
 from vertebra.scoring.regions import Corners, same
+from vertebra.scoring.sources import Files, Source
 from vertebra.visual.marks import COLOURS, Box, constant_rectangle
 
 RECORDS = "v7w-test.json"
@@ -72,4 +73,7 @@ BENCHMARK = Benchmark(
     files=(RECORDS,),
     read=_read,
     grade=same,
+    sources={
+        "official": Source((Files(("mucai/ViP-LLaVA-Instruct",), (RECORDS,)),), lacks="Visual7W's pictures, as v7w/")
+    },
 )

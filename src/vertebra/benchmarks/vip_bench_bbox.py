@@ -21,6 +21,7 @@ from vertebra.scoring import grades
 from vertebra.scoring.answers import by_question
 from vertebra.scoring.benchmark import Benchmark, Sample, ungraded
 from vertebra.scoring.records import Record, annotation, checked, json_lines, json_mapping
+from vertebra.scoring.sources import Files, Release, Source
 
 METADATA = "vip-bench-meta-data.json"
 PLACES = (
@@ -86,6 +87,8 @@ def benchmark(split: str, title: str) -> Benchmark:
         judging=grades.judging(grades.examples(PLACES)),
         find=grades.find,
         forms={".json": by_question},
+        releases=(Release("ViP-Bench", 303),),
+        sources={"official": Source((Files(("mucai/ViP-Bench",), (METADATA, f"{split}/*")),))},
     )
 
 

@@ -16,13 +16,14 @@ two answers the last counts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Find, Sample, Verdict
 from vertebra.scoring.normalise import leave_one_out, m4c, vizwiz
 from vertebra.scoring.records import Annotators, Record, annotation, checked, json_lines, json_list
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, lmms_lab, save_picture, write_json
 
 ANNOTATIONS = "val.json"
 SUFFIX = "\nWhen the provided information is insufficient, respond with 'Unanswerable'." + SHORT_ANSWER
@@ -85,6 +86,30 @@ def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     return json.dumps([{"image": sample.cluster, "answer": m4c(answers[sample.id].text)} for sample in samples])
 
 
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    _lay_out_split(folder, rows, "val")
+
+
+def _lay_out_test(folder: Path, rows: Iterable[Row]) -> None:
+    _lay_out_split(folder, rows, "test")
+
+
+def _lay_out_split(folder: Path, rows: Iterable[Row], split: str) -> None:
+    questions: list[Row] = []
+    for row in rows:
+        image, given = f"{str(row['question_id']).removesuffix('.jpg')}.jpg", row["answers"]
+        save_picture(folder / split, image, row["image"])
+        asked = {"image": image, "question": row["question"]}
+        answers = [{"answer": answer} for answer in given] if isinstance(given, list) else []
+        told = {"answers": answers, "answer_type": row["category"]} if split == "val" else {}
+        questions.append({**asked, **told})
+    write_json(folder / f"{split}.json", questions)
+
+
+_NAMES = lmms_lab("VizWiz-VQA")
+_TEST = (Rows(_NAMES, (Table("val"),), _lay_out), Rows(_NAMES, (Table("test"),), _lay_out_test))
+
+
 BENCHMARK = Benchmark(
     name="vizwiz",
     title="VizWiz (val)",
@@ -100,4 +125,6 @@ BENCHMARK = Benchmark(
     repeats="last",
     find=_find,
     upload=_upload,
+    releases=(Release("val", 4_319, 4_319), Release("test", 8_000, 8_000), Release("train", 20_523)),
+    sources={"hub": Source(_TEST[:1]), "hub+test": Source(_TEST)},
 )

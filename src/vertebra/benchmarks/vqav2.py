@@ -16,16 +16,18 @@ among those LLaVA-1.5 is tuned on, in the pictures of train2017: val is no held-
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Benchmark, Sample, Verdict
 from vertebra.scoring.normalise import m4c, vqa_accuracy, vqa_gold
 from vertebra.scoring.records import Annotators, Record, checked, json_mapping
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, lmms_lab, save_picture, write_json
 
 QUESTIONS = "v2_OpenEnded_mscoco_val2014_questions.json"
 ANNOTATIONS = "v2_mscoco_val2014_annotations.json"
+TEST_QUESTIONS = "v2_OpenEnded_mscoco_test2015_questions.json"
 
 
 class _Question(Record):
@@ -93,6 +95,36 @@ def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     return json.dumps([{"question_id": int(sample.id), "answer": answer} for sample, answer in rows])
 
 
+_SHARED = ("image_id", "question_id")
+_ANNOTATED = ("question_type", "answer_type", "multiple_choice_answer", "answers")
+
+
+def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
+    questions, annotations = [], []
+    for row in rows:
+        image = f"COCO_val2014_{int(str(row['image_id'])):012d}.jpg"
+        save_picture(folder / "val2014", image, row["image"])
+        questions.append({name: row[name] for name in (*_SHARED, "question")})
+        annotations.append({name: row[name] for name in (*_SHARED, *_ANNOTATED)})
+    subset = {"data_type": "mscoco", "data_subtype": "val2014"}
+    write_json(folder / QUESTIONS, {**subset, "questions": questions})
+    write_json(folder / ANNOTATIONS, {**subset, "annotations": annotations})
+
+
+def _lay_out_test(folder: Path, rows: Iterable[Row]) -> None:
+    """The questions of the upload; test-dev is a part of them."""
+    questions = []
+    for row in rows:
+        image = f"COCO_test2015_{int(str(row['image_id'])):012d}.jpg"
+        save_picture(folder / "test2015", image, row["image"])
+        questions.append({name: row[name] for name in (*_SHARED, "question")})
+    write_json(folder / TEST_QUESTIONS, {"data_type": "mscoco", "data_subtype": "test2015", "questions": questions})
+
+
+_NAMES = lmms_lab("VQAv2")
+_TEST = (Rows(_NAMES, (Table("validation"),), _lay_out), Rows(_NAMES, (Table("test"),), _lay_out_test))
+
+
 BENCHMARK = Benchmark(
     name="vqav2",
     title="VQAv2 (val)",
@@ -107,4 +139,11 @@ BENCHMARK = Benchmark(
     grade=_grade,
     repeats="last",
     upload=_upload,
+    releases=(
+        Release("val2014", 214_354),
+        Release("train2014", 443_757),
+        Release("test2015", 447_793, 81_434),
+        Release("test-dev2015", 107_394),
+    ),
+    sources={"hub": Source(_TEST[:1]), "hub+test": Source(_TEST)},
 )

@@ -13,6 +13,7 @@ import typer
 
 from vertebra.cli.check import check
 from vertebra.cli.convert import convert
+from vertebra.cli.fetch import fetch
 from vertebra.cli.score import score
 from vertebra.cli.study import plan, report, run, status
 from vertebra.cli.text import paragraph
@@ -43,7 +44,7 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, score, check, convert):
+    for command in (plan, run, status, report, score, check, fetch, convert):
         app.command()(command)
     return app
 

@@ -1,5 +1,7 @@
 """`vertebra check`: does a backbone fit? Its tokenizer and chat format, and a tiny copy of its architecture.
 
+The same verb looks at a benchmark's and a mixture's files (`cli.inspection`).
+
 vertebra check llama-3-8b --tokenizer DIR --conversations chats.json --tokens tokens.jsonl
 {"id": "17", "input_ids": [128000, ..., -200, 198, ...], "labels": [-100, ..., 128009], "prompt": "<|begin_of..."}
 """
@@ -12,10 +14,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from vertebra.cli.inspection import check_benchmark, check_mixture, show_prompts
+from vertebra.cli.names import kind_of
 from vertebra.cli.text import paragraph, printable
 from vertebra.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vertebra.catalog import Catalog
     from vertebra.chat import ChatFormat
     from vertebra.chat.conversation import Conversation
     from vertebra.chat.fitting import Fitted
@@ -35,7 +40,16 @@ class _Row(NamedTuple):
 
 
 def check(
-    backbone: Annotated[str, typer.Argument(help="Name of the backbone, such as llama-3-8b, or a YAML file.")],
+    name: Annotated[
+        str, typer.Argument(help="A backbone, such as llama-3-8b, or its YAML file; a benchmark; a mixture.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", envvar="VERTEBRA_DATA", help="Where a benchmark's or mixture's files are."),
+    ] = None,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Of a benchmark, print the exact prompts of a few questions (--show).")
+    ] = False,
     tokenizer: Annotated[
         Path | None, typer.Option(help="Folder with the tokenizer, if not beside the weights.")
     ] = None,
@@ -46,30 +60,62 @@ def check(
     ] = "finetune",
     longest: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest sample, images expanded.")] = 2048,
     image_tokens: Annotated[int, typer.Option(min=1, help="Positions that an image takes.")] = 576,
-    show: Annotated[int, typer.Option(min=0, help="Show this many conversations, what is learned in green.")] = 0,
+    show: Annotated[
+        int, typer.Option(min=0, help="Show this many conversations, what is learned in green; or prompts.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Prove that a backbone fits, before anything trains on it."""
-    if stage not in ("pretrain", "finetune"):
-        raise ConfigError(f"--stage is pretrain or finetune, not {stage!r}.")
-    if (tokens or show) and conversations is None:
-        raise ConfigError("--tokens and --show are about conversations: name their file with --conversations.")
+    """Prove that a backbone fits before anything trains on it, or that a benchmark's or mixture's files are whole."""
     from vertebra.catalog import Catalog
+
+    catalog = Catalog.installed()
+    is_file = Path(name).suffix in (".yaml", ".yml")
+    kind = "backbone" if is_file else kind_of(name, catalog, ("backbone", "benchmark", "mixture"))
+    if kind != "backbone" and (tokenizer or conversations or tokens):
+        raise ConfigError(f"{name} is a {kind}; --tokenizer, --conversations and --tokens are for backbones.")
+    if prompt and kind != "benchmark":
+        raise ConfigError(f"{name} is a {kind}; --prompt is for benchmarks.")
+    if kind == "mixture":
+        check_mixture(name, data, catalog, as_json)
+    elif prompt:
+        show_prompts(name, data, show or 3, as_json)
+    elif kind == "benchmark":
+        check_benchmark(name, data, as_json)
+    else:
+        talks = _Talks(conversations, tokens, stage, longest, image_tokens, show)
+        _check_backbone(catalog, name, tokenizer, talks, as_json)
+
+
+class _Talks(NamedTuple):
+    """Conversations to be told in a backbone's tokens, and how."""
+
+    path: Path | None
+    tokens: Path | None
+    stage: str
+    longest: int
+    image_tokens: int
+    show: int
+
+
+def _check_backbone(catalog: "Catalog", name: str, tokenizer: Path | None, talks: _Talks, as_json: bool) -> None:
+    if talks.stage not in ("pretrain", "finetune"):
+        raise ConfigError(f"--stage is pretrain or finetune, not {talks.stage!r}.")
+    if (talks.tokens or talks.show) and talks.path is None:
+        raise ConfigError("--tokens and --show are about conversations: name their file with --conversations.")
     from vertebra.files import append_rows
     from vertebra.model import contract
 
-    catalog = Catalog.installed()
-    chosen = catalog.backbone(backbone)
+    chosen = catalog.backbone(name)
     report = contract.examine(chosen, catalog.template(chosen.chat), catalog.example(chosen.chat), tokenizer)
     rows: list[_Row] = []
-    if conversations and report.fits:
-        template = catalog.template("plain" if stage == "pretrain" else chosen.chat)
-        chat = contract.speech_of(chosen, template, tokenizer)
-        rows = list(_rows(chat, conversations, stage == "pretrain", image_tokens, longest))
-        if tokens:
-            tokens.unlink(missing_ok=True)
-            append_rows(tokens, [_json(row) for row in rows])
-        for row in rows[:show]:
+    if talks.path and report.fits:
+        bare = talks.stage == "pretrain"
+        chat = contract.speech_of(chosen, catalog.template("plain" if bare else chosen.chat), tokenizer)
+        rows = list(_rows(chat, talks.path, bare, talks.image_tokens, talks.longest))
+        if talks.tokens:
+            talks.tokens.unlink(missing_ok=True)
+            append_rows(talks.tokens, [_json(row) for row in rows])
+        for row in rows[: talks.show]:
             _view(chat, row)
     if as_json:
         typer.echo(json.dumps(_document(report, rows)))

@@ -62,6 +62,7 @@ def score(
     _check(chosen, upload, bool(judgments or judge))
     with uncollected():
         questions = chosen.load(annotations)
+        chosen = chosen.of_release(questions)
         counted = scorecard.scored(questions)
         if not counted and not upload:
             raise DataError(f"{annotations} has no right answers. Only --upload can be made of its questions.")

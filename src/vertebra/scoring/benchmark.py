@@ -8,12 +8,13 @@ A benchmark knows no model. Its protocol is part of a score's name, so that unli
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vertebra.errors import DataError, UnknownName
 from vertebra.scoring.metrics import Column, Sums, Tally, accuracy, add
+from vertebra.scoring.sources import Release, Source
 from vertebra.visual.marks import Mark
 
 SHORT_ANSWER = "\nAnswer the question using a single word or phrase."
@@ -192,6 +193,10 @@ class Benchmark:
 
     judging: Judging | None = None
     """How a judge grades free-form answers; `grade` is not used then."""
+    releases: tuple[Release, ...] = ()
+    """That of the protocol, then others that may be met in its place."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where the files may be fetched from, by name, best first."""
 
     @property
     def judged(self) -> bool:
@@ -205,6 +210,17 @@ class Benchmark:
                 return benchmark
         known = [self.protocol, *(["official"] if self.judged else []), *(each.protocol for each in self.variants)]
         raise UnknownName(f"protocol of {self.name}", protocol, known)
+
+    def release(self, samples: Sequence[Sample]) -> Release | None:
+        """The release that these questions are, by their number; None for no known one."""
+        return next((release for release in self.releases if release.questions == len(samples)), None)
+
+    def of_release(self, samples: Sequence[Sample]) -> "Benchmark":
+        """This benchmark, its protocol naming the release of these questions where it is known not to be its own."""
+        release = self.release(samples)
+        if release is None or release == self.releases[0]:
+            return self
+        return replace(self, protocol=f"{self.protocol} release={release.name}")
 
     def load(self, path: Path) -> Sequence[Sample]:
         """The questions in their official order. `DataError` when files are missing, broken or ask twice."""

@@ -12,7 +12,8 @@ have four options and three rows, so rows are grouped by index and never counted
 import base64
 import binascii
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
@@ -26,6 +27,7 @@ from vertebra.scoring.benchmark import Answer, Benchmark, Given, Sample, Verdict
 from vertebra.scoring.metrics import Column, Sums, Tally, ratio
 from vertebra.scoring.records import annotation
 from vertebra.scoring.sheets import sheet_rows, write_sheet
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, Web
 
 TURN = 1_000_000
 """Between the indices of a question's rotations."""
@@ -34,8 +36,26 @@ DROPPED = ("hint", "category", "source", "image", "comment", "l2-category", "L2-
 """Columns that the upload does without (the last as some releases spell it)."""
 
 
-def circular(name: str, title: str, file: str, suffix: str) -> Benchmark:
+COLUMNS = (
+    *("index", "question", "hint", *OPTIONS, "answer", "category", "image", "source"),
+    *("l2-category", "comment", "split"),
+)
+HOME = "https://download.openmmlab.com/mmclassification/datasets/mmbench"
+
+
+class Hub(NamedTuple):
+    """The hub dataset of a dev split."""
+
+    names: tuple[str, ...]
+    config: str | None = None
+
+
+def circular(name: str, title: str, file: str, suffix: str, hub: Hub, releases: tuple[Release, ...]) -> Benchmark:
     """The benchmark of this TSV, whose prompts end in this suffix, and its variants under other rules for letters."""
+
+    def lay_out(folder: Path, rows: Iterable[Row]) -> None:
+        write_atomically(folder / file, _table(rows))
+
     official = Benchmark(
         name=name,
         title=title,
@@ -54,6 +74,11 @@ def circular(name: str, title: str, file: str, suffix: str) -> Benchmark:
         forms={".xlsx": _sheet},
         upload=_upload,
         unpack=lambda folder: unpack(folder / file, folder),
+        releases=releases,
+        sources={
+            "official": Source((Web(f"{HOME}/{file}", file),)),
+            "hub": Source((Rows(hub.names, (Table("dev", hub.config),), lay_out),)),
+        },
     )
     return replace(
         official,
@@ -199,6 +224,21 @@ def unpack(path: Path, folder: Path) -> None:
             if not data:
                 raise DataError(f"{row.where}: there is no image. Fetch the official file, which has them.")
             write_atomically(target, data)
+
+
+def _table(rows: Iterable[Row]) -> str:
+    """A hub dataset's rows as the TSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        image, group = row["image"], row.get("l2-category", row.get("L2-category"))
+        data = image.get("bytes") if isinstance(image, Mapping) else None
+        if not isinstance(data, bytes):
+            raise DataError(f"The row of index {row['index']} has no picture. Is the dataset whole? Fetch it again.")
+        cells = {**row, "image": base64.b64encode(data).decode(), "l2-category": group}
+        writer.writerow(cells.get(column) for column in COLUMNS)
+    return text.getvalue()
 
 
 def _joint(samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> list[Tally]:

@@ -115,6 +115,7 @@ def score_folder(
     is. `DataError` for files that are missing or broken, and for a split without right answers.
     """
     samples = benchmark.load(folder)
+    benchmark = benchmark.of_release(samples)
     found = read_answers(answers, benchmark, samples)
     samples = scored(samples)
     if not samples:

@@ -1,0 +1,95 @@
+"""`vertebra check BENCHMARK|MIXTURE --data DIR`: is everything there, whole, and of the official release?
+
+vertebra check pope --data data/ --json
+{"benchmark": "pope", "passed": true, "release": "e3e3926", "questions": 8910, "images": 500, "checks": [...], ...}
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vertebra.cli.text import paragraph, printable
+from vertebra.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from vertebra.catalog import Catalog
+    from vertebra.scoring.benchmark import Benchmark, Sample
+    from vertebra.scoring.inspection import Inspection
+    from vertebra.spec import Json
+
+
+def check_benchmark(name: str, data: Path | None, as_json: bool) -> None:
+    """Looks at every file of a benchmark. `DataError` unless it is the official release, whole."""
+    from vertebra import benchmarks
+    from vertebra.scoring.inspection import inspect
+
+    chosen = benchmarks.benchmark(name)
+    report = inspect(chosen, _folder(chosen, data))
+    if as_json:
+        typer.echo(json.dumps({**report.document(), "protocol": chosen.protocol}))
+    else:
+        show(report)
+    report.demand()
+
+
+def show(report: "Inspection") -> None:
+    """What was looked at, a line each."""
+    for check in report.checks:
+        typer.echo(paragraph(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<10} {check.figure}", hang=16))
+    if report.passed:
+        typer.echo(f"{report.folder} is whole.")
+
+
+def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> None:
+    """The exact text of a few questions, from the first to the last at even distances."""
+    from vertebra import benchmarks
+
+    chosen = benchmarks.benchmark(name)
+    samples = chosen.load(_folder(chosen, data))
+    step = max(1, (len(samples) - 1) // max(1, count - 1))
+    few = samples[::step][:count]
+    if as_json:
+        document = {"benchmark": chosen.name, "protocol": chosen.protocol}
+        typer.echo(json.dumps({**document, "prompts": [_prompt(sample) for sample in few]}))
+        return
+    for sample in few:
+        marks = f", {len(sample.marks)} marks drawn" if sample.marks else ""
+        typer.echo(printable(f"--- {sample.id} · {sample.image or 'no picture'}{marks}\n{sample.text}"))
+
+
+def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
+    """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
+    from vertebra.data.dataset import open_mixture
+
+    mixture = catalog.mixture(name)
+    if mixture.count is None:
+        typer.echo(f"{name} does not say how many records it should hold.", err=True)
+    found = len(open_mixture(mixture, _data(data), seed=0).records)
+    if as_json:
+        typer.echo(json.dumps({"mixture": name, "passed": True, "records": found}))
+    else:
+        typer.echo(f"{name}: {found:,} records, and every image file is there.")
+
+
+def _prompt(sample: "Sample") -> "dict[str, Json]":
+    return {"id": sample.label or sample.id, "image": sample.image, "marks": len(sample.marks), "text": sample.text}
+
+
+def _folder(chosen: "Benchmark", data: Path | None) -> Path:
+    """The benchmark's folder under the data folder, or the data folder itself where it holds the files."""
+    home = _data(data)
+    if not (home / chosen.name).is_dir() and any((home / name).is_file() for name in chosen.files):
+        return home
+    if not (home / chosen.name).is_dir():
+        raise DataError(f"There is no {home / chosen.name}. `vertebra fetch {chosen.name} --data {home}` makes it.")
+    return home / chosen.name
+
+
+def _data(data: Path | None) -> Path:
+    if data is None:
+        raise ConfigError("Say where the files are: --data DIR, or $VERTEBRA_DATA.")
+    if not data.is_dir():
+        raise DataError(f"The data folder {data} does not exist.")
+    return data

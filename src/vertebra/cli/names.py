@@ -1,0 +1,28 @@
+"""What a name stands for, where one verb takes several kinds: `vertebra check NAME`, `vertebra fetch NAME`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from vertebra.errors import ConfigError, UnknownName
+
+if TYPE_CHECKING:
+    from vertebra.catalog import Catalog
+
+Kind = Literal["benchmark", "backbone", "family", "mixture"]
+
+
+def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
+    """The one kind of thing that has this name. `UnknownName` for none, `ConfigError` for several."""
+    from vertebra import benchmarks
+
+    known: dict[Kind, list[str]] = {
+        "benchmark": benchmarks.names(),
+        "backbone": catalog.names("backbones"),
+        "family": catalog.names("families"),
+        "mixture": catalog.names("mixtures"),
+    }
+    found = [kind for kind in among if name in known[kind]]
+    if not found:
+        raise UnknownName(" or ".join(among), name, (each for kind in among for each in known[kind]))
+    if len(found) > 1:
+        raise ConfigError(f"{name!r} is a {' and a '.join(found)}. Rename one of them.")
+    return found[0]
