@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,21 @@ def test_without_a_network_fetch_says_where_to_run_it(name, tmp_path):
     assert (done.returncode, "Traceback" in done.stderr) == (4, False), done.stderr
     assert "where there is internet" in " ".join(done.stderr.split())
     assert not (tmp_path / "data" / name).exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_what_is_kept(number, code, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {"HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "HF_HOME": str(tmp_path / "cache")}
+        command = [sys.executable, "-m", "vertebra", "fetch", "vip_bench_bbox", "--data", str(tmp_path / "data")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **settings}) as running:
+            silent.settimeout(60)
+            with silent.accept()[0]:  # and never says a word
+                running.send_signal(number)
+                _, told = running.communicate(timeout=60)
+    assert (running.returncode, "Traceback" in told) == (code, False), told
+    assert "the same command goes on" in " ".join(told.split())
+    assert not (tmp_path / "data" / "vip_bench_bbox").exists()
 
 
 def test_no_name_stands_for_two_things():

@@ -5,17 +5,13 @@ vip-llava-7b-hf: ViP-LLaVA on Llama, chat format llava_v1.
 Vocabulary: 32064 rows, 64 of them new.
 """
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from vertebra.cli.stopping import stoppable
 from vertebra.cli.text import paragraph
-from vertebra.errors import Stopped
 
 
 def convert(
@@ -35,7 +31,7 @@ def convert(
     ] = None,
 ) -> None:
     """Convert an original LLaVA checkpoint to a folder that plain transformers loads."""
-    with _stoppable():
+    with stoppable("Nothing was written."):
         from vertebra.catalog import Catalog
         from vertebra.model.convert import Sources
         from vertebra.model.convert import convert as converting
@@ -44,20 +40,3 @@ def convert(
     new = f", {done.added} of them new" if done.added else ""
     typer.echo(paragraph(f"{out}: {done.family} on {done.language}, chat format {done.chat}."))
     typer.echo(f"Vocabulary: {done.rows} rows{new}.")
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends what runs inside as SIGINT does, so that it is cleaned up."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        raise Stopped(interrupt.args[0], "Nothing was written.") from interrupt
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

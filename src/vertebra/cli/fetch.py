@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vertebra.cli.names import kind_of
+from vertebra.cli.stopping import stoppable
 from vertebra.cli.text import paragraph, printable
 from vertebra.errors import ConfigError, DataError
 
@@ -30,22 +31,11 @@ def fetch(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Download a benchmark, weights or a mixture, on a machine with internet."""
-    from vertebra import benchmarks
-    from vertebra.catalog import Catalog
-
-    catalog = Catalog.installed()
-    if name == "all":
-        _all(benchmarks.names(), data, source, as_json)
-        return
-    kind = kind_of(name, catalog, ("benchmark", "backbone", "family", "mixture"))
-    if source and kind != "benchmark":
-        raise ConfigError(f"{name} is a {kind}; --source is for benchmarks.")
-    if kind == "benchmark":
-        done = _benchmark(name, data, source)
-    elif kind == "mixture":
-        done = _mixture(name, data, catalog)
-    else:
-        done = _weights(name, catalog.backbone(name).weights if kind == "backbone" else catalog.family(name).vision)
+    with stoppable("What has come is kept; the same command goes on."):
+        if name == "all":
+            _all(data, source, as_json)
+            return
+        done = _one(name, data, source)
     if as_json:
         typer.echo(json.dumps(done))
     failure = done.get("error")
@@ -53,10 +43,26 @@ def fetch(
         raise DataError(str(failure))
 
 
-def _all(names: list[str], data: Path, source: str | None, as_json: bool) -> None:
+def _one(name: str, data: Path, source: str | None) -> "dict[str, Json]":
+    from vertebra.catalog import Catalog
+
+    catalog = Catalog.installed()
+    kind = kind_of(name, catalog, ("benchmark", "backbone", "family", "mixture"))
+    if source and kind != "benchmark":
+        raise ConfigError(f"{name} is a {kind}; --source is for benchmarks.")
+    if kind == "benchmark":
+        return _benchmark(name, data, source)
+    if kind == "mixture":
+        return _mixture(name, data, catalog)
+    return _weights(name, catalog.backbone(name).weights if kind == "backbone" else catalog.family(name).vision)
+
+
+def _all(data: Path, source: str | None, as_json: bool) -> None:
     """Every benchmark; one that fails does not keep the others, but without the hub there is no going on."""
+    from vertebra import benchmarks
     from vertebra.fetch.hub import HubUnreachable
 
+    names = benchmarks.names()
     results: list[dict[str, Json]] = []
     for name in names:
         try:
