@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from vertebra.errors import JudgeError
 from vertebra.scoring.benchmark import Answer, Benchmark, Request, Sample
 from vertebra.scoring.judging import Judgment, allowed, demand_answers, over_budget, settle
 
 ATTEMPTS = 5
 AT_ONCE = 8
+LAST_WORDS = 60.0
+"""Seconds that calls under way may still take when a hearing ends early."""
 
 
 class Call(NamedTuple):
@@ -90,24 +93,31 @@ class _Hearing(NamedTuple):
             sample.id: [Judgment(None, None, why="not asked")] * self.runs for sample in self.samples
         }
         gate = asyncio.Semaphore(AT_ONCE)
+        begun: set[asyncio.Task[object] | None] = set()
         unresolved: list[tuple[str, int]] = []
         async with self.judge.session() as ask:
             tasks = [
-                asyncio.create_task(self._gated(ask, gate, sample, run))
+                asyncio.create_task(self._gated(ask, gate, begun, sample, run))
                 for run in range(self.runs)
                 for sample in self.samples
             ]
             try:
-                for done, task in enumerate(asyncio.as_completed(tasks), start=1):
-                    sample, run, judgment = await task
+                for done, coming in enumerate(asyncio.as_completed(tasks), start=1):
+                    sample, run, judgment = await coming
                     found[sample.id][run] = judgment
                     self._count(sample, run, judgment, unresolved)
                     if len(unresolved) > allowed(len(tasks)):
                         raise over_budget(self.benchmark, unresolved, len(tasks), found)
                     tell(done, len(tasks))
+            except JudgeError:  # what is under way is paid for, and its replies are kept
+                for task in tasks:
+                    if task not in begun:
+                        task.cancel()
+                await asyncio.wait(tasks, timeout=LAST_WORDS)
+                raise
             finally:
-                for waiting in tasks:
-                    waiting.cancel()
+                for task in tasks:
+                    task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         return found
 
@@ -116,8 +126,11 @@ class _Hearing(NamedTuple):
         if settle(self.benchmark.judging, judgment, self.official) is None:
             unresolved.append((sample.id, run))
 
-    async def _gated(self, ask: Ask, gate: asyncio.Semaphore, sample: Sample, run: int) -> tuple[Sample, int, Judgment]:
+    async def _gated(
+        self, ask: Ask, gate: asyncio.Semaphore, begun: set[asyncio.Task[object] | None], sample: Sample, run: int
+    ) -> tuple[Sample, int, Judgment]:
         async with gate:
+            begun.add(asyncio.current_task())
             return sample, run, await self._judgment(ask, sample, run)
 
     async def _judgment(self, ask: Ask, sample: Sample, run: int) -> Judgment:
