@@ -23,10 +23,8 @@ $(READY): pyproject.toml constraints.txt
 study: install
 	$(BIN)/vertebra run miniature
 
-# Whole studies run by themselves, for they keep all cores busy.
 test: install
-	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 8
-	$(BIN)/python -m pytest -m study
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 
 check: install
 	$(BIN)/ruff check src tests bench

@@ -10,6 +10,7 @@ an answer and its stop, in the order in which the answers were given.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from vertebra.chat.conversation import Conversation, Turn
@@ -19,12 +20,12 @@ from vertebra.errors import DataError, Refused
 
 
 class Check(NamedTuple):
-    """One point of the contract."""
+    """One thing that was looked at."""
 
     name: str
     passed: bool
     figure: str
-    """What was looked at, or what is wrong."""
+    """What was seen, or what is wrong."""
 
 
 class Words(Tokenizer, Protocol):
@@ -69,7 +70,7 @@ PROBES = (
 """Conversations on which formats and tokenizers are known to come apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proof:
     """A chat format on a tokenizer, and what the backbone claims of both."""
 
@@ -81,6 +82,10 @@ class Proof:
     """Of the model's embedding, before any is added for the image token."""
     example: str | None = None
     """`EXAMPLE` as the format should write it, `<s>`, `</s>` and `<image>` standing for the tokenizer's tokens."""
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return self.words.get_vocab()
 
     def checks(self) -> Iterator[Check]:
         """Every check in turn; those that follow one that did not pass may fail with it."""
@@ -114,7 +119,7 @@ class Proof:
         return f"{len(wanted)} characters as published"
 
     def _image(self) -> str:
-        token, known = self.chat.image_token, self.words.get_vocab()
+        token, known = self.chat.image_token, self._known
         _demand(token in known, f"{token!r} is not in the tokenizer's vocabulary")
         ids = self._encoded(f"a{token}{token}\nb")
         _demand(ids.count(known[token]) == 2, f"{token!r} between letters is not one id: {ids}")
@@ -135,7 +140,7 @@ class Proof:
         )
 
     def _pad(self) -> str:
-        known = self.words.get_vocab()
+        known = self._known
         _demand(self.pad in known, f"{self.pad!r} is not in the tokenizer's vocabulary")
         _demand(self.pad not in self.stop, f"{self.pad!r} is a stop token too, which would then never be learned")
         _demand(self.pad != self.chat.image_token, f"{self.pad!r} is the image token too")
@@ -212,7 +217,7 @@ class Proof:
         return whole[: whole.index(plain[0])] if plain and plain[0] in whole else []
 
     def _stop_ids(self) -> dict[str, int]:
-        known = self.words.get_vocab()
+        known = self._known
         absent = [name for name in self.stop if name not in known]
         _demand(not absent, f"the stop token {', '.join(map(repr, absent))} is not in the tokenizer's vocabulary")
         return {name: known[name] for name in self.stop}

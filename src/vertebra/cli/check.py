@@ -16,7 +16,7 @@ import typer
 
 from vertebra.cli.inspection import check_benchmark, check_mixture, show_prompts
 from vertebra.cli.names import kind_of
-from vertebra.cli.text import paragraph, printable
+from vertebra.cli.text import checked, paragraph, printable
 from vertebra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ def _document(report: "Report", rows: list[_Row]) -> "dict[str, Json]":
 
 def _tell(report: "Report", rows: list[_Row]) -> None:
     for check in report.checks:
-        mark = "ok  " if check.passed else "FAIL"
-        typer.echo(paragraph(f"{mark} {check.name:<12} {check.figure}", hang=18))
+        typer.echo(checked(check.passed, check.name, check.figure))
     for word, names in zip(("lose a part of their answers", "lose every answer"), _cut(rows), strict=True):
         if names:
             typer.echo(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vertebra.cli.text import paragraph, printable
+from vertebra.cli.text import checked, printable
 from vertebra.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_benchmark(name: str, data: Path | None, as_json: bool) -> None:
 def show(report: "Inspection") -> None:
     """What was looked at, a line each."""
     for check in report.checks:
-        typer.echo(paragraph(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<10} {check.figure}", hang=16))
+        typer.echo(checked(check.passed, check.name, check.figure))
     if report.passed:
         typer.echo(f"{report.folder} is whole.")
 

@@ -33,6 +33,11 @@ def paragraph(text: str, hang: int = 0) -> str:
     return "\n".join(_wrapped(line, hang) for line in printable(text).split("\n"))
 
 
+def checked(passed: bool, name: str, figure: str) -> str:
+    """One thing that was looked at, on a line."""
+    return paragraph(f"{'ok  ' if passed else 'FAIL'} {name:<12} {figure}", hang=18)
+
+
 def _wrapped(line: str, hang: int) -> str:
     text = line.lstrip()
     indent = line[: len(line) - len(text)]

@@ -89,8 +89,7 @@ def _rows(part: Rows, folder: Path, tell: Tell) -> dict[str, Json]:
 def _alone(folder: Path) -> Iterator[None]:
     """One fetch at a time works on a folder. `DataError` for the second."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(f"{folder.name}.lock")
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,8 +98,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)
-            with suppress(OSError):  # it stays where something is in it
+            with suppress(OSError):  # it stays where something is in it, or has been renamed
                 folder.rmdir()
     finally:
         os.close(handle)

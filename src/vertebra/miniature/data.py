@@ -6,18 +6,16 @@
 Everything follows from one seed. Benchmarks show test scans only, training shows none of them.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vertebra.files import write_atomically
 from vertebra.miniature import lessons
-from vertebra.miniature.benchmarks import SMALL
+from vertebra.miniature.benchmarks import SMALL, layout
 from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import WORDS, Scene, draw_scene, paint
-from vertebra.miniature.talk import caption, pointing, where, which
+from vertebra.miniature.talk import caption, where, which
 from vertebra.scoring.benchmark import SHORT_ANSWER
 from vertebra.spec import Json
 
@@ -51,7 +49,7 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
         pictures.append(_stored(draw_scene(rng, "train", things=(2, 3, 4, 4)), f"{number:05}.png", images))
         progress(number + 1, total)
     for name, records in training_records(rng, pictures).items():
-        _write_json(out / "train" / f"{name}.json", records)
+        layout.write_json(out / "train" / f"{name}.json", records)
     for number, name in enumerate(SMALL, start=1):
         make_benchmark(name, out / name, share)
         progress(scenes + number, total)
@@ -114,7 +112,7 @@ def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
         box = list(scene.box(thing))
         records.append({"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": thing.name})
     else:
-        records.append({"id": f"v7w-{number}", "image": picture.path, **pointing_record(rng, scene)})
+        records.append({"id": f"v7w-{number}", "image": picture.path, **layout.pointing_record(rng, scene)})
     return records
 
 
@@ -127,18 +125,6 @@ def _marked(rng: random.Random, number: int, picture: Picture) -> Json:
     return {**_told(f"marked-{number}", asked, picture), "bboxes": [list(scene.box(thing)) for thing in things]}
 
 
-def pointing_record(rng: random.Random, scene: Scene) -> dict[str, Json]:
-    """Question, boxes and answer of a Visual7W record."""
-    question, thing = pointing(rng, scene)
-    boxes = [list(scene.box(each)) for each in scene.things]
-    rng.shuffle(boxes)
-    return {"question": question, "bboxes": boxes, "answer": list(scene.box(thing))}
-
-
 def _stored(scene: Scene, name: str, folder: Path) -> Picture:
     paint(scene).save(folder / name, compress_level=1)
     return Picture(scene, name)
-
-
-def _write_json(path: Path, value: Json) -> None:
-    write_atomically(path, json.dumps(value, indent=0))

@@ -109,9 +109,8 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torn files raise whatever their bytes lead torch's reader to
         told = str(error)
-        if (
-            "Weights only load failed" in told and "Unsupported operand" not in told
-        ):  # the latter is no such file at all
+        # An unsupported operand is a byte that no pickle has, payload or not.
+        if "Weights only load failed" in told and "Unsupported operand" not in told:
             raise DataError(
                 f"{path} holds pickled objects besides tensors. Reading them would run code of whoever wrote it, so it "
                 "is not read. Get the weights as safetensors."

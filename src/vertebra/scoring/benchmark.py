@@ -190,7 +190,6 @@ class Benchmark:
     """Writes the images that the annotation file in this folder carries to where the samples look for them."""
     variants: tuple["Benchmark", ...] = ()
     """The same questions under other rules, each with a protocol name of its own."""
-
     judging: Judging | None = None
     """How a judge grades free-form answers; `grade` is not used then."""
     releases: tuple[Release, ...] = ()

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
+from vertebra.chat.proof import Check
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.records import uncollected
@@ -26,15 +26,6 @@ from vertebra.visual.images import read_image
 
 SOURCE = "source.json"
 """What `vertebra fetch` leaves beside the files: where they are from, and their digests."""
-
-
-class Check(NamedTuple):
-    """One thing that was looked at."""
-
-    name: str
-    passed: bool
-    figure: str
-    """What was seen, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ class Inspection:
             "release": self.release,
             "questions": self.questions,
             "images": self.images,
-            "checks": [{"name": each.name, "passed": each.passed, "figure": each.figure} for each in self.checks],
+            "checks": [check._asdict() for check in self.checks],
         }
 
     def demand(self) -> None:

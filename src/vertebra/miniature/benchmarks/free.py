@@ -9,14 +9,15 @@ from pathlib import Path
 from vertebra.miniature import talk
 from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.scenes import WORDS, Scene, paint
+from vertebra.scoring.sources import Row, write_lines
 from vertebra.spec import Json
 
 
 def llava_wild(rng: random.Random, folder: Path, pictures: int) -> None:
     """Three questions a picture, one of each category. What the layout takes for GPT-4's answer is a made sentence."""
-    questions: list[Json] = []
-    contexts: list[Json] = []
-    references: list[Json] = []
+    questions: list[Row] = []
+    contexts: list[Row] = []
+    references: list[Row] = []
     for number in range(pictures):
         scene, image = layout.scene(rng), f"{number + 1:03}.jpg"
         layout.store(paint(scene), folder / "images" / image)
@@ -27,9 +28,9 @@ def llava_wild(rng: random.Random, folder: Path, pictures: int) -> None:
             asked: dict[str, Json] = {"question_id": len(questions)}
             questions.append({**asked, "image": image, "text": question, "category": category})
             references.append({**asked, "prompt": question, "text": answer, "answer_id": image, "model_id": "scripted"})
-    layout.write_lines(folder / "questions.jsonl", questions)
-    layout.write_lines(folder / "context.jsonl", contexts)
-    layout.write_lines(folder / "answers_gpt4.jsonl", references)
+    write_lines(folder / "questions.jsonl", questions)
+    write_lines(folder / "context.jsonl", contexts)
+    write_lines(folder / "answers_gpt4.jsonl", references)
 
 
 def _talks(rng: random.Random, scene: Scene) -> dict[str, tuple[str, str]]:

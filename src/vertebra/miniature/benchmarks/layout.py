@@ -13,6 +13,7 @@ from PIL import Image
 
 from vertebra.files import write_atomically
 from vertebra.miniature.scenes import COLORS, WORDS, Scene, draw_scene
+from vertebra.miniature.talk import pointing
 from vertebra.spec import Json
 
 
@@ -37,14 +38,17 @@ def store(picture: Image.Image, path: Path) -> None:
         path.write_bytes(jpeg(picture))
 
 
+def pointing_record(rng: random.Random, scene: Scene) -> dict[str, Json]:
+    """Question, boxes and answer of a Visual7W record."""
+    question, thing = pointing(rng, scene)
+    boxes = [list(scene.box(each)) for each in scene.things]
+    rng.shuffle(boxes)
+    return {"question": question, "bboxes": boxes, "answer": list(scene.box(thing))}
+
+
 def write_json(path: Path, value: Json) -> None:
     """One JSON document."""
     write_atomically(path, json.dumps(value, indent=0))
-
-
-def write_lines(path: Path, rows: Sequence[Json]) -> None:
-    """JSON lines."""
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def ten(rng: random.Random, answer: str) -> list[str]:

@@ -14,13 +14,9 @@ def v7w(rng: random.Random, folder: Path, questions: int) -> None:
     records: list[Json] = []
     for number in range(questions):
         scene = layout.scene(rng, (4,))
-        question, thing = talk.pointing(rng, scene)
-        boxes = [list(scene.box(each)) for each in scene.things]
-        rng.shuffle(boxes)
-        image = f"v7w/v7w_{number}.jpg"
+        image, record = f"v7w/v7w_{number}.jpg", layout.pointing_record(rng, scene)
         layout.store(paint(scene), folder / image)
-        answer = list(scene.box(thing))
-        records.append({"id": f"v7w-{number}", "image": image, "question": question, "bboxes": boxes, "answer": answer})
+        records.append({"id": f"v7w-{number}", "image": image, **record})
     layout.write_json(folder / "v7w-test.json", records)
 
 

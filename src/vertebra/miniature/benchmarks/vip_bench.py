@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.benchmarks.free import figure
 from vertebra.miniature.scenes import Scene, Thing, paint
+from vertebra.scoring.sources import Row, write_lines
 from vertebra.spec import Json
 from vertebra.visual.marks import COLOURS, Box, constant_rectangle, draw
 
@@ -32,7 +33,7 @@ def vip_bench_human(rng: random.Random, folder: Path, questions: int) -> None:
 
 def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: str) -> None:
     metadata: dict[str, Json] = {}
-    asked: list[Json] = []
+    asked: list[Row] = []
     for number in range(questions):
         scene, name = layout.scene(rng), f"v1_{number}"
         things, colors = rng.sample(scene.things, 2), rng.sample(list(COLOURS), 2)
@@ -49,7 +50,7 @@ def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: 
         metadata[name] = {**said, "answer": answer, "capability": [*capability]}
         asked.append({"question_id": number, "image": f"{name}.png", "text": text, "category": "digits"})
     layout.write_json(folder / "vip-bench-meta-data.json", metadata)
-    layout.write_lines(folder / split / "questions.jsonl", asked)
+    write_lines(folder / split / "questions.jsonl", asked)
 
 
 def _questions(one: Thing, other: Thing) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -9,6 +9,7 @@ from vertebra.miniature import talk
 from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.scenes import Scene, paint
 from vertebra.scoring.benchmark import SHORT_ANSWER
+from vertebra.scoring.sources import Row, write_lines
 from vertebra.spec import Json
 
 
@@ -99,7 +100,7 @@ def vizwiz(rng: random.Random, folder: Path, questions: int) -> None:
 def textvqa(rng: random.Random, folder: Path, scenes: int) -> None:
     """Two questions a picture, on what is written in a color and on the color of what is written."""
     data: list[Json] = []
-    prompts: list[Json] = []
+    prompts: list[Row] = []
     for _ in range(scenes):
         scene, image = layout.scene(rng), f"{rng.getrandbits(64):016x}"
         picture, read = paint(scene), _ocr(rng, scene)
@@ -117,7 +118,7 @@ def textvqa(rng: random.Random, folder: Path, scenes: int) -> None:
             prompts.append({"question_id": image, "image": f"{image}.jpg", "text": text, "category": "default"})
     release: Json = {"dataset_type": "val", "dataset_name": "textvqa", "dataset_version": "0.5.1", "data": data}
     layout.write_json(folder / "TextVQA_0.5.1_val.json", release)
-    layout.write_lines(folder / "llava_textvqa_val_v051_ocr.jsonl", prompts)
+    write_lines(folder / "llava_textvqa_val_v051_ocr.jsonl", prompts)
 
 
 def _ocr(rng: random.Random, scene: Scene) -> list[str]:

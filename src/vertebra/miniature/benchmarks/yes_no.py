@@ -10,6 +10,7 @@ from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.scenes import Scene, paint
 from vertebra.miniature.talk import Exchange
 from vertebra.scoring.benchmark import SHORT_ANSWER
+from vertebra.scoring.sources import Row, write_lines
 from vertebra.spec import Json
 
 _COCO = "COCO_val2014_{:012}.jpg"
@@ -32,9 +33,9 @@ def pope(rng: random.Random, folder: Path, scenes: int) -> None:
         "random": lambda scene, digit: rng.random(),  # noqa: ARG005
         "popular": lambda scene, digit: -frequent[digit],  # noqa: ARG005
     }
-    asked: list[Json] = []
+    asked: list[Row] = []
     for start, (subset, ranking) in enumerate(rankings.items()):
-        labels: list[Json] = []
+        labels: list[Row] = []
         for number, scene in enumerate(shown):
             for exchange in _existence(rng, scene, ranking):
                 row: dict[str, Json] = {
@@ -45,8 +46,8 @@ def pope(rng: random.Random, folder: Path, scenes: int) -> None:
                 labels.append({**row, "label": exchange.answer})
                 row |= {"question_id": start * 10_000_000 + len(labels), "text": exchange.question + SHORT_ANSWER}
                 asked.append({**row, "category": subset})
-        layout.write_lines(folder / f"coco_pope_{subset}.json", labels)
-    layout.write_lines(folder / "llava_pope_test.jsonl", asked)
+        write_lines(folder / f"coco_pope_{subset}.json", labels)
+    write_lines(folder / "llava_pope_test.jsonl", asked)
 
 
 def _existence(rng: random.Random, scene: Scene, ranking: Callable[[Scene, int], float]) -> list[Exchange]:
