@@ -24,7 +24,8 @@ study: install
 	$(BIN)/vertebra run miniature
 
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 8
+	$(BIN)/python -m pytest -m study
 
 check: install
 	$(BIN)/ruff check src tests bench

@@ -27,12 +27,6 @@ from vertebra.store import Fingerprints, Store
 settings.register_profile("busy", deadline=None)  # how long an example takes says more of the machine than of the code
 settings.load_profile("busy")
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole studies begin first, and everything else runs beside them."""
-    items.sort(key=lambda item: "study" not in item.keywords)
-
-
 MAKERS = """
 import json, os, signal, sys, time
 from pathlib import Path

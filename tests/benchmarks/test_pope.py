@@ -11,6 +11,7 @@ from vertebra.benchmarks.pope import BENCHMARK, SUBSETS
 from vertebra.errors import DataError, VertebraError
 from vertebra.scoring.benchmark import SHORT_ANSWER, Answer, Sample
 from vertebra.scoring.scorecard import score, score_folder
+from vertebra.store import file_digest
 
 POPE = Path(__file__).parents[2].parent / "shared" / "data" / "pope"
 SAMPLE = Sample("1", "Is there a dog in the image?", None, ("no",), {"subset": "random"}, "a.jpg")
@@ -95,6 +96,35 @@ def test_labels_of_other_questions_are_refused_with_the_line(tmp_path):
     write_release(tmp_path, questions, {**questions, "popular": ["dog", "image"]})
     with pytest.raises(DataError, match=r"llava_pope_test\.jsonl:6: question 6 .*later release"):
         BENCHMARK.load(tmp_path)
+
+
+def test_officially_a_label_counts_for_the_question_in_its_place(tmp_path):
+    questions = {subset: ["dog", "cat", "cup", "car"] for subset in SUBSETS}
+    write_release(tmp_path, questions, {**questions, "random": ["bee", "dog", "cat", "cup", "car"]})
+    (tmp_path / "answers.jsonl").write_text(
+        "".join(json.dumps({"question_id": 4 * place + at + 1, "text": "Yes" if at % 2 == 0 else "No"}) + "\n"
+                for place in range(3) for at in range(4))
+    )  # fmt: skip
+    labels = tmp_path / "coco_pope_random.json"
+    rows = labels.read_text().split("\n")
+    labels.write_text("\n".join(rows[1:2] + rows[:1] + rows[2:]))
+    card, _ = score_folder(BENCHMARK.under("official"), tmp_path, tmp_path / "answers.jsonl")
+    assert card["protocol"] == "llava+official"
+    f1 = {subset: found["f1"] for subset, found in card["groups"]["subset"].items()}
+    assert f1 == {"adversarial": 100, "popular": 100, "random": 50}
+
+
+def test_officially_too_a_question_needs_a_label(tmp_path):
+    questions = {subset: ["dog", "cat"] for subset in SUBSETS}
+    write_release(tmp_path, questions, {**questions, "random": ["dog"]})
+    with pytest.raises(DataError, match="has 1 labels"):
+        BENCHMARK.under("official").load(tmp_path)
+
+
+@pytest.mark.skipif(not POPE.is_dir(), reason="the shared POPE files are not here")
+def test_the_shared_digests_are_those_of_the_official_files():
+    for name, digest in BENCHMARK.releases[0].sha256.items():
+        assert file_digest(POPE / "annotations" / name) == digest
 
 
 def test_without_a_predicted_yes_precision_and_f1_are_zero(release):

@@ -57,6 +57,20 @@ def answered(write, tmp_path):
     return answered
 
 
+@pytest.mark.parametrize(
+    ("prompts", "name"),
+    [
+        (PROMPTS, "ocr"),
+        ([""], "ocr"),
+        ([f"What time is it?{SHORT_ANSWER}"], "no-ocr"),
+        ([PROMPTS[0], f"What time is it?{SHORT_ANSWER}"], "some-ocr"),
+    ],
+)
+def test_the_stored_prompts_tell_whether_words_were_shown(prompts, name):
+    answers = {str(number): Answer("", prompt) for number, prompt in enumerate(prompts)}
+    assert BENCHMARK.as_asked(answers).protocol == f"val-0.5.1+{name}"
+
+
 def test_a_prompt_is_the_question_the_words_read_and_the_suffix(write):
     first, second, _ = BENCHMARK.load(write())
     assert first.text == (

@@ -44,6 +44,13 @@ def test_json_is_one_document_on_stdout_and_remarks_are_on_stderr(run):
     assert "1 of 2 questions unanswered" in result.stderr
 
 
+def test_the_official_protocol_tells_what_the_official_code_does_otherwise(run):
+    plain, official = run("--json"), run("--json", "--protocol", "official")
+    assert official.stdout == plain.stdout
+    assert "GQA: the official code stops at a balanced question without an answer" in official.stderr
+    assert "official code" not in plain.stderr
+
+
 def test_people_get_a_table_that_cannot_steer_their_terminal(run):
     table = run().stdout
     assert "50" in table

@@ -39,9 +39,9 @@ def test_the_official_protocol_is_the_default_and_another_has_to_be_named(run):
 
 
 def test_an_unknown_protocol_is_answered_with_those_there_are(run):
-    error = run("--protocol", "official").exception
+    error = run("--protocol", "strict").exception
     assert isinstance(error, UnknownName)
-    assert "dev, dev+2023, dev+lenient" in str(error)
+    assert "dev, dev+2023, dev+lenient, official" in str(error)
 
 
 def test_an_upload_is_worth_what_its_answers_are(run, tmp_path):

@@ -116,7 +116,7 @@ def test_the_rules_need_no_server(run):
     [
         (["--judge", "rules"], "gqa", ConfigError),
         (["--judgments", "x.json"], "pope", ConfigError),
-        (["--protocol", "official"], "gqa", UnknownName),
+        (["--protocol", "dev"], "gqa", UnknownName),
         (["--judge", "m", "--judge-url", "nowhere"], "mm_vet", ConfigError),
     ],
 )

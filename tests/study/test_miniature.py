@@ -13,7 +13,7 @@ from PIL import Image
 
 from vertebra.benchmarks import names
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("miniature")]  # which is run once, for all of them
+pytestmark = pytest.mark.study
 
 MODELS = 8
 

@@ -116,6 +116,7 @@ BENCHMARK = Benchmark(
     tally=reviews.tally,
     metrics=reviews.metrics,
     upload=_upload,
+    officially=reviews.OFFICIALLY,
     judging=reviews.JUDGING,
     releases=(Release("llava-bench-in-the-wild", 60, 24),),
     sources={

@@ -77,6 +77,7 @@ BENCHMARK = Benchmark(
     metrics=grades.metrics,
     repeats="last",
     upload=grades.upload,
+    officially=grades.OFFICIALLY,
     judging=grades.judging(grades.examples()),
     find=grades.find,
     forms={".json": by_question},

@@ -16,6 +16,8 @@ instead of .871). Answers are paired by id. A missing answer is in no cell of th
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +25,7 @@ from vertebra.errors import DataError
 from vertebra.scoring.benchmark import SHORT_ANSWER, Benchmark, Sample, Verdict
 from vertebra.scoring.metrics import ZERO, Column, Sums, Tally, ratio
 from vertebra.scoring.records import Record, checked, json_lines
-from vertebra.scoring.sources import Release, Row, Rows, Source, Table, Web, lmms_lab, save_picture, write_lines
+from vertebra.scoring.sources import Release, Row, Rows, Source, Table, Web, lmms_lab, save_picture, sums, write_lines
 
 SUBSETS = ("adversarial", "random", "popular")
 QUESTIONS = "llava_pope_test.jsonl"
@@ -42,17 +44,24 @@ class _Question(Record):
     category: Literal["adversarial", "random", "popular"]
 
 
-def _read(folder: Path) -> list[Sample]:
+def _read(folder: Path, *, by_position: bool = False) -> list[Sample]:
+    """The questions with their labels; `by_position`, each with the label in its place, whatever that is a label of."""
     asked: dict[str, list[tuple[int, _Question]]] = {subset: [] for subset in SUBSETS}
     for line, row in json_lines(folder / QUESTIONS):
         question = checked(_Question, row, f"{folder / QUESTIONS}:{line}")
         asked[question.category].append((line, question))
-    return [sample for subset in SUBSETS for sample in _paired(folder, subset, asked[subset])]
+    samples: list[Sample] = []
+    for subset in SUBSETS:
+        path = folder / f"coco_pope_{subset}.json"
+        labels = [checked(_Label, row, f"{path}:{line}") for line, row in json_lines(path)]
+        if len(labels) < len(asked[subset]) or not by_position:
+            _demand_pairs(asked[subset], labels, path, subset)
+        pairs = zip(asked[subset], labels, strict=False)
+        samples += [_sample(question, label) for (_, question), label in pairs]
+    return samples
 
 
-def _paired(folder: Path, subset: str, asked: Sequence[tuple[int, _Question]]) -> list[Sample]:
-    path = folder / f"coco_pope_{subset}.json"
-    labels = [checked(_Label, row, f"{path}:{line}") for line, row in json_lines(path)]
+def _demand_pairs(asked: Sequence[tuple[int, _Question]], labels: Sequence[_Label], path: Path, subset: str) -> None:
     if len(labels) != len(asked):
         raise DataError(
             f"{path} has {len(labels)} labels, {QUESTIONS} asks {len(asked)} {subset} questions. {_release(subset)}"
@@ -60,10 +69,9 @@ def _paired(folder: Path, subset: str, asked: Sequence[tuple[int, _Question]]) -
     for (line, question), label in zip(asked, labels, strict=True):
         if (question.image, question.text.removesuffix(SHORT_ANSWER)) != (label.image, label.text):
             raise DataError(
-                f"{folder / QUESTIONS}:{line}: question {question.question_id} is not the one that {path.name} labels "
-                f"in its place ({label.text!r} on {label.image}). {_release(subset)}"
+                f"{path.with_name(QUESTIONS)}:{line}: question {question.question_id} is not the one that {path.name} "
+                f"labels in its place ({label.text!r} on {label.image}). {_release(subset)}"
             )
-    return [_sample(question, label) for (_, question), label in zip(asked, labels, strict=True)]
 
 
 def _release(subset: str) -> str:
@@ -163,18 +171,13 @@ def _ask(folder: Path) -> None:
     write_lines(folder / QUESTIONS, questions)
 
 
-_SHA256 = {
-    "coco_pope_adversarial.json": "1d8f0906a9b50c05640f6f23abfac97523be2a1bed28f7eadc63b811699b2d26",
-    "coco_pope_popular.json": "5b16653023bf4f64d57eb0d168259de6627f5cde7538b85ebed3cc33034aa6cc",
-    "coco_pope_random.json": "c16b65d2df6d70bb0814c8a4375833d39cdb09928fd936d3fc546491efa37f35",
-    QUESTIONS: "1d3b41f0dced74b4f361c659787ef673497cfac54a6be7bde00eb405bab03c70",
-}
+_SHA256 = sums("pope")
 _LABELS = "https://raw.githubusercontent.com/AoiDragon/POPE/e3e39262c85a6a83f26cf5094022a782cb0df58d/output/coco"
 _WEB = tuple(Web(f"{_LABELS}/{name}", name, digest) for name, digest in _SHA256.items() if name != QUESTIONS)
 _TABLES = (Table("test"),)
 
 
-BENCHMARK = Benchmark(
+_BENCHMARK = Benchmark(
     name="pope",
     title="POPE",
     protocol="llava",
@@ -189,9 +192,14 @@ BENCHMARK = Benchmark(
     tally=_tally,
     metrics=_metrics,
     group_metrics=_group_metrics,
+    officially="labels are taken by their place in the subset, whatever questions they belong to; officially a missing "
+    "answer also shifts those after it, and a subset without a predicted yes stops it.",
     releases=(Release("e3e3926", 8_910, 500, _SHA256), Release("2023-10", 9_000, 500)),
     sources={
         "official": Source((*_WEB, Rows(lmms_lab("POPE"), _TABLES, _lay_out_pictures))),
         "hub": Source((Rows(lmms_lab("POPE"), _TABLES, _lay_out),)),
     },
+)
+BENCHMARK = replace(
+    _BENCHMARK, variants=(replace(_BENCHMARK, protocol="llava+official", read=partial(_read, by_position=True)),)
 )

@@ -18,7 +18,7 @@ from vertebra.errors import DataError
 from vertebra.scoring.benchmark import OPTION_LETTER, Benchmark, Sample, Verdict
 from vertebra.scoring.metrics import Column, Sums, Tally, ratio
 from vertebra.scoring.records import Record, checked, json_mapping
-from vertebra.scoring.sources import Part, Release, Row, Rows, Source, Table, Web, lmms_lab, plain, save_picture
+from vertebra.scoring.sources import Part, Release, Row, Rows, Source, Table, Web, lmms_lab, plain, save_picture, sums
 
 LETTERS = "ABCDE"
 _SENTENCE = re.compile(r"The answer is ([A-Z]).")
@@ -109,9 +109,10 @@ def _lay_out(folder: Path, rows: Iterable[Row]) -> None:
             save_picture(folder / "images" / "test" / plain(name), "image.png", image)
 
 
+_SHA256 = sums("scienceqa")
 _DATA = "https://raw.githubusercontent.com/lupantech/ScienceQA/2cbf8318e07b9ece895bb2ae605e71e38d623264/data/scienceqa"
 _PARTS: tuple[Part, ...] = (
-    *(Web(f"{_DATA}/{name}", name) for name in ("problems.json", "pid_splits.json")),
+    *(Web(f"{_DATA}/{name}", name, _SHA256.get(name, "")) for name in ("problems.json", "pid_splits.json")),
     Rows(lmms_lab("ScienceQA"), (Table("test", "ScienceQA-FULL"),), _lay_out),
 )
 
@@ -132,6 +133,8 @@ BENCHMARK = Benchmark(
     metrics=_metrics,
     group_metrics=_group_metrics,
     repeats="last",
-    releases=(Release("test", 4_241, 2_017), Release("test-IMG", 2_017, 2_017)),
+    officially="answers whose stored prompts never have an `<image>` have no image accuracy officially; here the "
+    "problem's own picture decides.",
+    releases=(Release("test", 4_241, 2_017, _SHA256), Release("test-IMG", 2_017, 2_017)),
     sources={"hub": Source(_PARTS)},
 )

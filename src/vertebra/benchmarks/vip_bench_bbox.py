@@ -84,6 +84,7 @@ def benchmark(split: str, title: str) -> Benchmark:
         metrics=grades.metrics,
         repeats="last",
         upload=grades.upload,
+        officially=grades.OFFICIALLY,
         judging=grades.judging(grades.examples(PLACES)),
         find=grades.find,
         forms={".json": by_question},

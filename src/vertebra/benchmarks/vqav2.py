@@ -139,6 +139,7 @@ BENCHMARK = Benchmark(
     grade=_grade,
     repeats="last",
     upload=_upload,
+    officially="LLaVA's converter skips answers that are not JSON; here such a line is an error.",
     releases=(
         Release("val2014", 214_354),
         Release("train2014", 443_757),

@@ -32,7 +32,7 @@ def score(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Score under this protocol, not the official one; with a judge, `official` counts as officially."
+            help="Score under this protocol; `official` counts as the official code does even where that is wrong."
         ),
     ] = None,
     judgments: Annotated[
@@ -56,17 +56,17 @@ def score(
     from vertebra.scoring.records import uncollected
 
     chosen = benchmarks.benchmark(benchmark)
-    official = protocol == "official" and chosen.judged
-    if protocol and not official:
+    official = protocol == "official"
+    if protocol:
         chosen = chosen.under(protocol)
     _check(chosen, upload, bool(judgments or judge))
     with uncollected():
         questions = chosen.load(annotations)
-        chosen = chosen.of_release(questions)
         counted = scorecard.scored(questions)
         if not counted and not upload:
             raise DataError(f"{annotations} has no right answers. Only --upload can be made of its questions.")
         given = read_answers(answers, chosen, questions)
+        chosen = chosen.as_asked(given).of_release(questions)
         if upload and chosen.upload:
             write_atomically(upload, chosen.upload(questions, given))
             typer.echo(f"{upload} holds {len(given)} answers to {len(questions)} questions.", err=True)
@@ -85,6 +85,8 @@ def score(
                 for question, verdict in zip(counted, verdicts, strict=True)
             ]
             write_atomically(samples, "".join(json.dumps(row) + "\n" for row in rows))
+    if official:
+        typer.echo(f"{chosen.title}: {chosen.officially or 'no difference to the official code is known.'}", err=True)
     if card.missing:
         typer.echo(f"{answers} leaves {card.missing} of {card.n} questions unanswered.", err=True)
     if as_json:

@@ -186,10 +186,14 @@ class Benchmark:
     """The file that the benchmark's server or official tool takes, of all questions in order and the answers given.
 
     `DataError` where the official tool refuses the answers."""
+    named: Callable[[Mapping[str, Answer]], str] | None = None
+    """The protocol's name as the stored prompts of these answers have it, where they may differ in what they show."""
     unpack: Callable[[Path], None] | None = None
     """Writes the images that the annotation file in this folder carries to where the samples look for them."""
     variants: tuple["Benchmark", ...] = ()
     """The same questions under other rules, each with a protocol name of its own."""
+    officially: str = ""
+    """Where the official code's outcome is another one, for the same files; told with `--protocol official`."""
     judging: Judging | None = None
     """How a judge grades free-form answers; `grade` is not used then."""
     releases: tuple[Release, ...] = ()
@@ -203,12 +207,15 @@ class Benchmark:
         return self.judging is not None
 
     def under(self, protocol: str) -> "Benchmark":
-        """This benchmark or its variant of this protocol. `UnknownName` when there is none."""
-        for benchmark in (self, *self.variants):
-            if benchmark.protocol == protocol:
-                return benchmark
-        known = [self.protocol, *(["official"] if self.judged else []), *(each.protocol for each in self.variants)]
-        raise UnknownName(f"protocol of {self.name}", protocol, known)
+        """This benchmark or its variant of this protocol. `UnknownName` when there is none.
+
+        `official` is the variant that counts as the official code does even where that is wrong; without one, this.
+        """
+        known = {each.protocol: each for each in (self, *self.variants)}
+        known.setdefault("official", known.get(f"{self.protocol}+official", self))
+        if protocol not in known:
+            raise UnknownName(f"protocol of {self.name}", protocol, list(known))
+        return known[protocol]
 
     def release(self, samples: Sequence[Sample]) -> Release | None:
         """The release that these questions are, by their number; None for no known one."""
@@ -220,6 +227,10 @@ class Benchmark:
         if release is None or release == self.releases[0]:
             return self
         return replace(self, protocol=f"{self.protocol} release={release.name}")
+
+    def as_asked(self, answers: Mapping[str, Answer]) -> "Benchmark":
+        """This benchmark, its protocol named as the stored prompts of these answers have it."""
+        return replace(self, protocol=self.named(answers)) if self.named else self
 
     def load(self, path: Path) -> Sequence[Sample]:
         """The questions in their official order. `DataError` when files are missing, broken or ask twice."""

@@ -73,6 +73,7 @@ def circular(name: str, title: str, file: str, suffix: str, hub: Hub, releases: 
         repeats="last",
         forms={".xlsx": _sheet},
         upload=_upload,
+        officially="where no rule finds a letter the server asks ChatGPT and then guesses; here the row is wrong.",
         unpack=lambda folder: unpack(folder / file, folder),
         releases=releases,
         sources={

@@ -26,6 +26,10 @@ from vertebra.scoring.neutral import neutral_cell
 PREFIX = "v1_"
 """What official ids have before the numbers that LLaVA's runners write."""
 
+OFFICIALLY = (
+    "an answer that the judge never grades readably counts 0, a given grade as it stands, and answers go into the "
+    "judge's table as they are."
+)
 ATTEMPTS = 5
 _MAX_TOKENS = 3
 _TASK = (

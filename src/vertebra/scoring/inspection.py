@@ -103,7 +103,7 @@ def _release(benchmark: Benchmark, found: Release | None, questions: int, images
 def _checksums(benchmark: Benchmark, release: Release | None, folder: Path) -> Check:
     """The digests that fetch noted, and the official ones where the files are not laid out from a dataset's rows."""
     noted, is_laid_out = _noted(folder)
-    official = release.sha256 if release and release.sha256 and not is_laid_out else {}
+    official = release.sha256 if release and not is_laid_out else {}
     wanted = {**noted, **official}
     present = [name for name in wanted if (folder / name).is_file()]
     gone = [name for name in noted if name not in present]

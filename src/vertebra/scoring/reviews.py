@@ -15,6 +15,10 @@ from vertebra.scoring.judging import finite, runs, tallying
 from vertebra.scoring.metrics import Column, Sums, ratio
 from vertebra.scoring.neutral import neutral_block
 
+OFFICIALLY = (
+    "a review without two scores counts -1 for both answers, given scores as they stand, and answers go into the "
+    "review's blocks as they are. A missing answer, which officially shifts those after it, is an error here too."
+)
 _SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 RULE = (
     "We would like to request your feedback on the performance of two AI assistants in response to the user question "

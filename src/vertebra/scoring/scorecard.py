@@ -115,8 +115,8 @@ def score_folder(
     is. `DataError` for files that are missing or broken, and for a split without right answers.
     """
     samples = benchmark.load(folder)
-    benchmark = benchmark.of_release(samples)
     found = read_answers(answers, benchmark, samples)
+    benchmark = benchmark.as_asked(found).of_release(samples)
     samples = scored(samples)
     if not samples:
         raise DataError(f"{folder} has questions of {benchmark.name} without right answers. Nothing can be scored.")

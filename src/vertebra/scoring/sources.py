@@ -10,7 +10,8 @@ network.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Release:
     questions: int
     images: int | None = None
     """Different pictures that the questions are on, where the number is known."""
-    sha256: Mapping[str, str] | None = None
+    sha256: Mapping[str, str] = field(default_factory=dict)
     """Digests of official annotation files."""
 
 
@@ -82,6 +83,12 @@ class Source:
     parts: tuple[Part, ...]
     lacks: str = ""
     """What has to be put there by hand."""
+
+
+def sums(name: str) -> Mapping[str, str]:
+    """The digests of official annotation files in `reference/sha256/NAME.txt`, which `sha256sum --check` reads too."""
+    text = files("vertebra").joinpath("reference", "sha256", f"{name}.txt").read_text("utf-8")
+    return {file: digest for digest, _, file in (line.partition("  ") for line in text.splitlines())}
 
 
 def lmms_lab(name: str) -> tuple[str, str]:
