@@ -160,6 +160,16 @@ class Family(Spec):
     stages: dict[str, Stage] = Field(min_length=1)
 
 
+DataCompat = Literal["region_without_image", "unnamed_region", "shared_colour", "point_needs_outline"]
+"""What ViP-LLaVA's published code did otherwise with region records (docs/decisions.md).
+
+- `region_without_image`: RefCOCOg's and Visual Genome's questions are asked without the image
+- `unnamed_region`: RefCOCOg's questions do not say which region they ask about
+- `shared_colour`: two objects of a relation whose marks are of different kinds have one colour
+- `point_needs_outline`: where a point is drawn in a region that has only a box, another record is taken instead
+"""
+
+
 class Mixture(Spec):
     """Training records in LLaVA's JSON format, and where they and their images lie in the data folder."""
 
@@ -169,12 +179,17 @@ class Mixture(Spec):
     images: str = "."
     count: PositiveInt | None = None
     """Records that the files hold together; another number is an error."""
+    faulty: Fraction = 0.0
+    """Share of the records that may be left out because they cannot be used; more is an error."""
+    compat: tuple[DataCompat, ...] = ()
+    """Quirks of the published code that are wanted."""
     hub: str = ""
     """The dataset repository of the Hugging Face hub that has the records' files."""
 
     def preimage(self) -> dict[str, Json]:
-        """Without where it was from: what decides a result is what the files hold."""
-        return self.model_dump(mode="json", exclude={"name", "title", "hub"})
+        """Without where it was from, and without options not taken: what decides a result is what the files hold."""
+        taken = {"records", "images", "count", *(name for name in ("faulty", "compat") if getattr(self, name))}
+        return self.model_dump(mode="json", include=taken)
 
 
 class Judge(Spec):

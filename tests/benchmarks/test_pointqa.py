@@ -7,7 +7,8 @@ import pytest
 from vertebra.benchmarks.pointqa import BENCHMARK
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Sample
-from vertebra.visual.marks import Box, constant_rectangle
+from vertebra.visual.marks import constant_mark
+from vertebra.visual.regions import Box, Region
 
 RECORD = {
     "id": "pointQA_twice-5",
@@ -34,7 +35,7 @@ def test_the_example_is_in_a_red_rectangle(write):
         "How many of these are there? The exemplary object is within the rectangle.\n"
         "Answer the question using a single word or phrase."
     )
-    assert sample.marks == (constant_rectangle(Box(10, 20, 60.5, 80), "red"),)
+    assert sample.marks == (constant_mark("rectangle", Region(Box(10, 20, 60.5, 80)), "red"),)
     assert (sample.image, sample.gold) == ("vg/1.jpg", ("Three",))
 
 

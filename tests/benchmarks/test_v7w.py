@@ -33,8 +33,8 @@ def test_the_options_name_the_colours_that_are_drawn(write):
     assert [match[1] for match in found] == ["A", "B", "C", "D"]
     assert [COLOURS[match[2]] for match in found] == [mark.colour for mark in sample.marks]
     assert len({mark.colour for mark in sample.marks}) == 4
-    assert [list(mark.box) for mark in sample.marks] == BOXES
-    assert {(mark.kind, mark.width, mark.alpha) for mark in sample.marks} == {("rectangle", 3, 128)}
+    assert [list(mark.region.box) for mark in sample.marks] == BOXES
+    assert {(mark.kind, mark.constant, mark.alpha) for mark in sample.marks} == {("rectangle", True, 128)}
 
 
 def test_the_gold_letter_is_that_of_the_answer_s_box(write):

@@ -3,7 +3,6 @@
 import copy
 import json
 import random
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from vertebra.chat import Conversation, Turn
 from vertebra.chat.records import Told, read_conversations, read_records
 from vertebra.errors import DataError
-from vertebra.visual.marks import COLOURS
 
 SPOKEN = {
     "id": "17",
@@ -45,7 +43,8 @@ MARKED = {
         {"from": "gpt", "value": "a cat, unlike <bbox1>"},
     ],
 }
-SIZE = (640, 480)
+HERE = Path()
+"""No folder is looked into."""
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("<image>") | st.just(10**400),
@@ -61,13 +60,8 @@ def written(folder: Path, *records: object) -> Path:
 
 
 def told(folder: Path, record: dict[str, Any]) -> Told:
-    return tellings(folder, record, 1)[0]
-
-
-def tellings(folder: Path, record: dict[str, Any], number: int) -> list[Told]:
-    """The record as it is told with the seeds 0, 1, ..."""
     (read,) = read_records(written(folder, record))
-    return [read.tell(random.Random(seed), SIZE) for seed in range(number)]
+    return read.tell(random.Random(0), HERE)
 
 
 def spoken(*turns: tuple[str, str], **fields: object) -> dict[str, Any]:
@@ -149,7 +143,7 @@ def test_a_list_of_one_image_is_one_image_and_an_empty_one_is_none(tmp_path):
 def test_conversations_are_told_alone_as_they_are_told_with_their_images(tmp_path):
     path = written(tmp_path, SPOKEN, COMPARED, spoken(("human", "hi"), ("gpt", "ho")))
     records = read_records(path)
-    assert read_conversations(path) == [(one.id, one.tell(random.Random(), SIZE).conversation) for one in records]
+    assert read_conversations(path) == [(one.id, one.tell(random.Random(), HERE).conversation) for one in records]
 
 
 def test_images_are_not_looked_for_but_a_list_of_them_is_counted(tmp_path):
@@ -180,78 +174,16 @@ def test_line_separators_inside_a_text_are_kept(tmp_path):
     path = tmp_path / "records.json"
     path.write_text(json.dumps([spoken(("human", "a\u2028b\x85c"), ("gpt", "ho"))], ensure_ascii=False))
     (record,) = read_records(path)
-    assert record.tell(random.Random(), SIZE).conversation.turns[0].text == "a\u2028b\x85c"
-
-
-def test_a_pointing_question_names_the_colours_that_are_drawn(tmp_path):
-    for conversation, marks in tellings(tmp_path, POINTING, 50):
-        question, *options, suffix = conversation.turns[0].text.split("\n")
-        found = [re.fullmatch(r"([A-D])\. The object within (?:the )?(\w+) rectangle", option) for option in options]
-        assert (question, suffix) == ("Which ball?", "Answer with the option's letter from the given choices directly.")
-        assert [match[1] for match in found if match] == list("ABCD")
-        assert [COLOURS[match[2]] for match in found if match] == [mark.colour for mark in marks]
-        assert len({mark.colour for mark in marks}) == 4
-        assert [list(mark.box) for mark in marks] == BOXES
-        assert {(mark.kind, mark.width, mark.alpha) for mark in marks} == {("rectangle", 3, 128)}
-        assert conversation.turns[0].images == 1
-        assert conversation.turns[1] == Turn("assistant", "C")
-
-
-def test_half_of_the_options_say_the(tmp_path):
-    options = [one.conversation.turns[0].text.count("within the ") for one in tellings(tmp_path, POINTING, 300)]
-    assert sum(options) / 1200 == pytest.approx(0.5, abs=0.06)
-    assert set(options) == {0, 1, 2, 3, 4}
-
-
-def test_a_region_is_described_in_the_four_published_ways(tmp_path):
-    """25 % leave the region to the eye, in two ways; half of the others name the colour."""
-    said: dict[str, int] = {}
-    for conversation, (mark,) in tellings(tmp_path, DESCRIBING, 1000):
-        text = conversation.turns[0].text
-        match = re.fullmatch(r"Describe the object within the (\w+ )?rectangle\. Please provide a short phrase\.", text)
-        if match and match[1]:
-            assert COLOURS[match[1].strip()] == mark.colour
-            text = text.replace(match[1], "COLOUR ")
-        said[text] = said.get(text, 0) + 1
-        assert list(mark.box) == BOXES[1]
-        assert mark.kind == "rectangle"
-        assert 96 <= mark.alpha <= 255
-        assert conversation.turns[0].images == 1
-        assert conversation.turns[1] == Turn("assistant", "a red seven")
-    assert {text: round(count / 1000, 1) for text, count in said.items()} == {
-        "Describe the object within the COLOUR rectangle. Please provide a short phrase.": 0.4,
-        "Describe the object within the rectangle. Please provide a short phrase.": 0.4,
-        "Describe the object with the visual prompt. Please provide a short phrase.": 0.1,
-        "Describe the pointed region. Please provide a short phrase.": 0.1,
-    }
-
-
-def test_a_conversation_about_boxes_names_the_colour_that_each_is_drawn_in(tmp_path):
-    pairs = set()
-    for conversation, (first, second) in tellings(tmp_path, MARKED, 50):
-        names = {colour: name for name, colour in COLOURS.items()}
-        told = [f"within the {names[mark.colour]} rectangle" for mark in (first, second)]
-        assert [turn.text for turn in conversation.turns] == [
-            f"What is {told[1]}?", "a ball", f"And {told[0]}?", f"a cat, unlike {told[1]}"
-        ]  # fmt: skip
-        assert [turn.images for turn in conversation.turns] == [1, 0, 0, 0]
-        assert [list(first.box), list(second.box)] == BOXES[:2]
-        pairs.add((first.colour, second.colour))
-    assert len(pairs) > 20
-    assert all(one != other for one, other in pairs)
+    assert record.tell(random.Random(), HERE).conversation.turns[0].text == "a\u2028b\x85c"
 
 
 @pytest.mark.parametrize("record", [SPOKEN, POINTING, DESCRIBING, MARKED])
 def test_telling_twice_with_the_same_randomness_tells_the_same(tmp_path, record):
     (read,) = read_records(written(tmp_path, record))
-    first = read.tell(random.Random(3), SIZE)
+    first = read.tell(random.Random(3), HERE)
     for seed in range(5):
-        read.tell(random.Random(seed), SIZE)
-    assert read.tell(random.Random(3), SIZE) == first
-
-
-def test_another_randomness_draws_other_colours(tmp_path):
-    assert len({tuple(mark.colour for mark in one.marks) for one in tellings(tmp_path, POINTING, 20)}) > 15
+        read.tell(random.Random(seed), HERE)
+    assert read.tell(random.Random(3), HERE) == first
 
 
 @pytest.mark.parametrize(
@@ -294,13 +226,21 @@ def test_an_image_outside_the_folder_is_refused(tmp_path, record, image):
         ({**POINTING, "bboxes": [[True, 2, 3, 4], *BOXES[1:]]}, "a box is"),
         ({**POINTING, "image": None}, "needs its `image`"),
         ({**MARKED, "image": None}, "needs its `image`"),
-        ({**MARKED, "bboxes": BOXES[:1]}, "must speak of <bbox0> to <bbox0>, one for each box"),
+        ({**MARKED, "bboxes": BOXES[:1]}, "speaks of <bbox1>, but has 1 regions"),
         ({**MARKED, "bboxes": BOXES[:3]}, "must speak of <bbox0> to <bbox2>, one for each box"),
-        ({**MARKED, "bboxes": []}, "must hold 1 to 9"),
+        ({**MARKED, "bboxes": []}, "speaks of <bbox0>, but has 0 regions"),
+        ({**MARKED, "bboxes": [BOXES[0], [5, 5, 5, 9]]}, "`bboxes` 1: the box [5, 5, 5, 9] has no area"),
+        ({**MARKED, "segmentations": [None]}, "as long as `bboxes`"),
+        ({**MARKED, "segmentations": [None, [[1, 2, 3]]]}, "an outline is [x, y, x, y, ...]"),
+        ({**MARKED, "segmentations": [None, [[1, 2, 3, 4]]]}, "no outline of at least three points"),
+        ({**MARKED, "kinds": ["arow"]}, "`kinds` may hold rectangle, ellipse"),
+        (
+            {**MARKED, "conversations": [*MARKED["conversations"][:3], {"from": "gpt", "value": "<bbox 0>"}]},
+            "<bbox 0> is no placeholder",
+        ),
         ({**MARKED, "bboxes": [[1, 2, 3]]}, "a box is"),
         ({**DESCRIBING, "answer": ""}, "is empty"),
-        ({**DESCRIBING, "id": "refcocog-gpt4v-9"}, "the kind 'refcocog-gpt4v' are not understood"),
-        ({**DESCRIBING, "id": "vcr-9"}, "the kind 'vcr' are not understood; known: v7w, refcocog"),
+        ({**POINTING, "id": "v7w-gpt4v-9"}, "the kind v7w-gpt4v are not understood; known: refcocog, vg_rel"),
         ({**SPOKEN, "id": None}, "`id` must be text or a whole number, found nothing"),
         ({**SPOKEN, "id": True}, "`id` must be"),
         ("a text", "expected an object, found str"),
@@ -345,11 +285,12 @@ def test_whatever_stands_in_a_field_is_told_or_named(tmp_path, record, data):
         assert "records.json: record 1" in str(error)
         return
     for one in records:
-        conversation, marks = one.tell(random.Random(0), SIZE)
+        conversation, marks = one.tell(random.Random(0), HERE)
         assert conversation.turns[-1].role == "assistant"
         assert conversation.turns[-1].text.strip()
         assert conversation.images == len(one.images)
-        assert all(abs(corner) < 1e9 for mark in marks for corner in mark.box)
+        assert all(abs(corner) < 1e9 for mark in marks for corner in mark.region.box)
+        assert not any("<bbox" in turn.text for turn in conversation.turns if one.id.startswith("mine"))
 
 
 @quick

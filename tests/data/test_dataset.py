@@ -1,6 +1,7 @@
 """Mixtures opened: records, where their images lie, and what a sample of them depends on."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from vertebra.data import Dataset, open_mixture
 from vertebra.errors import DataError
-from vertebra.spec import Mixture
+from vertebra.spec import Mixture, digest
 from vertebra.visual.marks import COLOURS
 
 BOXES = [[2, 2, 20, 12], [30, 2, 50, 12], [2, 20, 20, 35], [30, 20, 50, 35]]
@@ -45,9 +46,10 @@ def test_a_region_is_drawn_in_the_colours_that_its_options_name(folder):
     dataset = open_mixture(MIXTURE, folder, 0)
     (image,) = dataset.sample(0, 0).images
     assert (image.mode, image.size) == ("RGB", (60, 40))
-    for box, colour in zip(BOXES, colours_in_options(dataset, 0), strict=True):
-        half = tuple(round((90 * 127 + value * 128) / 255) for value in COLOURS[colour])
-        np.testing.assert_allclose(image.getpixel((box[0], box[1])), half, atol=1)
+    marks = dataset.records[0].tell(random.Random(digest([0, 0, "v7w-4"])), folder).marks
+    for box, colour, mark in zip(BOXES, colours_in_options(dataset, 0), marks, strict=True):
+        mixed = [(90 * (255 - mark.alpha) + value * mark.alpha) / 255 for value in COLOURS[colour]]
+        np.testing.assert_allclose(image.getpixel((box[0], box[1])), mixed, atol=1)
     assert image.getpixel((10, 7)) == (90, 90, 90)
 
 
@@ -99,6 +101,40 @@ def test_records_without_their_image_are_counted_and_the_first_is_named(folder):
     replace(folder, REGION, *lost)
     with pytest.raises(DataError, match=r"3 of 4 records of the mixture few .* record v7w-a: .*pictures/a\.png"):
         open_mixture(MIXTURE, folder, 0)
+
+
+def test_records_that_cannot_be_used_are_left_out_below_the_mixture_s_limit_and_named(folder):
+    replace(folder, TEXT, {**REGION, "answer": [0, 0, 9, 9]}, REGION, TEXT)
+    dataset = open_mixture(MIXTURE.model_copy(update={"faulty": 0.25}), folder, 0)
+    assert [record.id for record in dataset.records] == ["t", "v7w-4", "t"]
+    assert len(dataset.faults) == 1
+    assert "record 1 (id v7w-4): `answer` is none" in dataset.faults[0]
+    with pytest.raises(DataError, match=r"1 of 4 records of few cannot be used, the first: .*id v7w-4"):
+        open_mixture(MIXTURE.model_copy(update={"faulty": 0.2}), folder, 0)
+
+
+def test_a_region_beside_the_picture_is_an_error_that_names_the_record(folder):
+    replace(folder, {**REGION, "bboxes": [*BOXES[:3], [60, 2, 90, 30]], "answer": BOXES[0]})
+    with pytest.raises(DataError, match=r"4\.png \(record v7w-4\) does not show its region \[60"):
+        open_mixture(MIXTURE, folder, 0).sample(0, 0)
+
+
+def test_what_a_record_is_told_from_must_be_there(folder):
+    words = [["a"]] * 4
+    record = {"id": "vcr-1", "image": "4.png", "meta_dir": "4.json", "class_names": [], "question": ["What?"],
+              "answer_choices": words, "answer_label": 0, "rationale_choices": words, "rationale_label": 0}  # fmt: skip
+    replace(folder, record)
+    with pytest.raises(DataError, match=r"record vcr-1: .*pictures/4\.json"):
+        open_mixture(MIXTURE, folder, 0)
+
+
+def test_where_the_published_code_fails_another_record_is_taken_if_that_is_wanted(folder):
+    pointed = {"id": "refcocog-1", "image": "4.png", "bboxes": BOXES[:1], "answer": "a cup"}
+    replace(folder, pointed, TEXT)
+    dataset = open_mixture(MIXTURE.model_copy(update={"compat": ("point_needs_outline",)}), folder, 0)
+    told = [dataset.sample(0, epoch).id for epoch in range(60)]
+    assert set(told) == {"refcocog-1", "t"}
+    assert {open_mixture(MIXTURE, folder, 0).sample(0, epoch).id for epoch in range(60)} == {"refcocog-1"}
 
 
 def test_another_number_of_records_than_the_mixture_says_is_an_error(folder):

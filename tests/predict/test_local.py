@@ -22,7 +22,8 @@ from vertebra.predict.local import BATCH, answers, asked, grid
 from vertebra.scoring.benchmark import Sample
 from vertebra.spec import Runtime
 from vertebra.visual.images import read_image
-from vertebra.visual.marks import Box, constant_rectangle, draw
+from vertebra.visual.marks import constant_mark, draw
+from vertebra.visual.regions import region
 
 LENGTH = 6
 QUESTIONS = {
@@ -112,7 +113,10 @@ def test_pictures_reach_the_tower_in_the_order_of_their_questions(model, picture
 
 
 def test_marks_are_drawn_before_the_picture_becomes_square(model, pictures):
-    marks = (constant_rectangle(Box(5, 5, 60, 30), "red"), constant_rectangle(Box(10, 2, 20, 35), "lime"))
+    marks = (
+        constant_mark("rectangle", region((5, 5, 60, 30)), "red"),
+        constant_mark("rectangle", region((10, 2, 20, 35)), "lime"),
+    )
     plain = read_image(pictures / "0.png")
     pixels = seen(model, pictures, sample("1", "Which?", "0.png", marks=marks), sample("2", "Which?", "0.png"))
     assert torch.equal(pixels, Eyes.of(model, "pad").pixels([draw(plain, marks), plain]))

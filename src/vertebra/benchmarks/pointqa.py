@@ -21,7 +21,8 @@ from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.records import Record, annotation, checked, rows
 from vertebra.scoring.regions import Corners, same
 from vertebra.scoring.sources import Files, Source
-from vertebra.visual.marks import Box, constant_rectangle
+from vertebra.visual.marks import constant_mark
+from vertebra.visual.regions import Box, Region
 
 RECORDS = "pointQA_twice_test.json"
 
@@ -42,7 +43,7 @@ def _sample(record: _Looking) -> Sample:
     name, gold = str(record.id), (str(record.answer),)
     if record.bboxes is None:
         return Sample(name, record.question, record.image, gold, {}, record.image)
-    marks = tuple(constant_rectangle(Box(*box), "red") for box in record.bboxes)
+    marks = tuple(constant_mark("rectangle", Region(Box(*box)), "red") for box in record.bboxes)
     return Sample(name, wording.looking_twice(record.question), record.image, gold, {}, record.image, marks)
 
 
@@ -58,6 +59,7 @@ BENCHMARK = Benchmark(
     files=(RECORDS,),
     read=_read,
     grade=same,
+    officially="the official runner samples its answers at temperature 0.2; what an answer is worth is the same.",
     sources={
         "official": Source(
             (Files(("mucai/ViP-LLaVA-Instruct",), (RECORDS,)),), lacks="Visual Genome's pictures, as vg/"

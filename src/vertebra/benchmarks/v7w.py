@@ -23,7 +23,8 @@ from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.records import Record, annotation, checked, rows
 from vertebra.scoring.regions import Corners, same
 from vertebra.scoring.sources import Files, Source
-from vertebra.visual.marks import COLOURS, Box, constant_rectangle
+from vertebra.visual.marks import COLOURS, constant_mark
+from vertebra.visual.regions import Box, Region
 
 RECORDS = "v7w-test.json"
 
@@ -48,7 +49,9 @@ def _sample(row: object, where: str) -> Sample:
     # Seeded with text, Random does not depend on the process, as hash() would.
     colours = random.Random(name).sample(list(COLOURS), len(boxes))
     text = wording.pointing(record.question, colours)
-    marks = tuple(constant_rectangle(Box(*box), colour) for box, colour in zip(boxes, colours, strict=True))
+    marks = tuple(
+        constant_mark("rectangle", Region(Box(*box)), colour) for box, colour in zip(boxes, colours, strict=True)
+    )
     return Sample(name, text, record.image, gold, {}, record.image, marks)
 
 
@@ -73,6 +76,7 @@ BENCHMARK = Benchmark(
     files=(RECORDS,),
     read=_read,
     grade=same,
+    officially="the official runner draws colours anew each time and samples; what an answer is worth is the same.",
     sources={
         "official": Source((Files(("mucai/ViP-LLaVA-Instruct",), (RECORDS,)),), lacks="Visual7W's pictures, as v7w/")
     },

@@ -13,6 +13,7 @@ import typer
 
 from vertebra.cli.check import check
 from vertebra.cli.convert import convert
+from vertebra.cli.draw import mark, show
 from vertebra.cli.fetch import fetch
 from vertebra.cli.score import score
 from vertebra.cli.study import plan, report, run, status
@@ -44,7 +45,7 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, score, check, fetch, convert):
+    for command in (plan, run, status, report, score, check, fetch, convert, show, mark):
         app.command()(command)
     return app
 

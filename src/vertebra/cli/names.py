@@ -1,4 +1,4 @@
-"""What a name stands for, where one verb takes several kinds: `vertebra check NAME`, `vertebra fetch NAME`."""
+"""What a name stands for, where one verb takes several kinds: `vertebra check|fetch|show NAME`."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -7,7 +7,7 @@ from vertebra.errors import ConfigError, UnknownName
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
 
-Kind = Literal["benchmark", "backbone", "family", "mixture"]
+Kind = Literal["benchmark", "backbone", "family", "mixture", "study"]
 
 
 def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
@@ -19,6 +19,7 @@ def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
         "backbone": catalog.names("backbones"),
         "family": catalog.names("families"),
         "mixture": catalog.names("mixtures"),
+        "study": catalog.names("studies"),
     }
     found = [kind for kind in among if name in known[kind]]
     if not found:

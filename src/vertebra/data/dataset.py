@@ -1,6 +1,7 @@
 """A mixture opened: records that can be worded and looked at, one by one, in any order.
 
 Wording and marks of a record depend on (seed, epoch, id) alone, so no worker count, order or restart changes them.
+Records that cannot be used are an error, or below the mixture's limit are left out, counted and named.
 """
 
 import random
@@ -12,7 +13,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from vertebra.chat import Conversation
-from vertebra.chat.records import Record, read_records
+from vertebra.chat.records import Record, sorted_records
+from vertebra.chat.regions import Told, Untellable
 from vertebra.errors import DataError
 from vertebra.spec import Mixture, digest
 from vertebra.visual.images import read_image
@@ -35,6 +37,8 @@ class Dataset:
     records: Sequence[Record]
     images: Path
     seed: int
+    faults: tuple[str, ...] = ()
+    """What is wrong with the records that were left out."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -43,9 +47,20 @@ class Dataset:
         """The record at an index as it is told in an epoch. `DataError` when an image cannot be read."""
         record = self.records[index]
         rng = random.Random(digest([self.seed, epoch, record.id]))
-        images = [read_image(self.images / path, where=f"record {record.id}") for path in record.images]
-        told = record.tell(rng, images[0].size if images else (0, 0))
-        assert len(images) == 1 or not told.marks, record.id
+        while True:
+            try:
+                told = record.tell(rng, self.images)
+                break
+            except Untellable:  # as the published code does, when that is wanted
+                record = self.records[rng.randrange(len(self.records))]
+        return self._looked_at(record, told)
+
+    def _looked_at(self, record: Record, told: Told) -> Sample:
+        where, seen = f"record {record.id}", record.images[: told.conversation.images]
+        images = [read_image(self.images / path, where) for path in seen]
+        for mark in told.marks:
+            if mark.region.box.misses(images[0].size):
+                raise DataError(f"{self.images / seen[0]} ({where}) does not show its region {[*mark.region.box]}.")
         return Sample(record.id, told.conversation, tuple(draw(image, told.marks) for image in images))
 
 
@@ -54,10 +69,20 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
 
     `DataError` for a bad record, an image that is not there, or a number of records other than the mixture says.
     """
-    records = [record for file in mixture.records for record in read_records(folder / file)]
-    if mixture.count is not None and len(records) != mixture.count:
+    records: list[Record] = []
+    faults: list[DataError] = []
+    for file in mixture.records:
+        usable, unusable = sorted_records(folder / file, frozenset(mixture.compat))
+        records += usable
+        faults += unusable
+    total = len(records) + len(faults)
+    if len(faults) > mixture.faulty * total:
+        if mixture.faulty == 0:
+            raise faults[0]
+        raise DataError(f"{len(faults)} of {total} records of {mixture.name} cannot be used, the first: {faults[0]}")
+    if mixture.count is not None and total != mixture.count:
         raise DataError(
-            f"The mixture {mixture.name} should hold {mixture.count} records, its files hold {len(records)}: "
+            f"The mixture {mixture.name} should hold {mixture.count} records, its files hold {total}: "
             f"{', '.join(str(folder / file) for file in mixture.records)}. Another release?"
         )
     if not records:
@@ -66,15 +91,15 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
     absent = [
         (record.id, lost)
         for record in records
-        if (lost := [path for path in record.images if not _is_file(images / path)])
+        if (lost := [path for path in (*record.images, *record.beside) if not _is_file(images / path)])
     ]
     if absent:
         first, lost = absent[0]
         raise DataError(
-            f"{len(absent)} of {len(records)} records of the mixture {mixture.name} have no image file, the first is "
+            f"{len(absent)} of {len(records)} records of the mixture {mixture.name} lack a file, the first is "
             f"record {first}: {images / lost[0]}. Fetch the images or take the records out."
         )
-    return Dataset(records, images, seed)
+    return Dataset(records, images, seed, tuple(map(str, faults)))
 
 
 def _is_file(path: Path) -> bool:

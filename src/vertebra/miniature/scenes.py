@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vertebra.visual.marks import Box
+from vertebra.visual.regions import Box
 
 CELL = 28
 """Side of a cell in pixels."""

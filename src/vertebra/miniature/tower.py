@@ -16,7 +16,8 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from vertebra.miniature.scenes import CELL, COLORS, Scene, draw_scene, paint
 from vertebra.visual.images import square
-from vertebra.visual.marks import COLOURS, draw, random_rectangle
+from vertebra.visual.marks import COLOURS, draw, random_mark
+from vertebra.visual.regions import Region
 
 SIDE = 4 * CELL
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -54,7 +55,7 @@ def batches(rng: random.Random, size: int) -> Iterator[Batch]:
             colors = dict(zip(marked, rng.sample(range(len(names)), len(marked)), strict=True))
             image = paint(scene)
             rectangles = [
-                random_rectangle(scene.box(scene.things[index]), COLOURS[names[color]], image.size, rng)
+                random_mark("rectangle", Region(scene.box(scene.things[index])), names[color], rng)
                 for index, color in colors.items()
             ]
             pixels[row] = np.asarray(square(draw(image, rectangles), "pad", SIDE))

@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from vertebra.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 8_192 * 8_192
 MAX_SIDE = 20_000
 
 MEAN_COLOUR = (122, 116, 104)
@@ -32,7 +32,7 @@ RGB = tuple[int, int, int]
 def read_image(path: Path, where: str = "") -> Image.Image:
     """The file's picture, decoded and RGB. `where` says which record asks for it.
 
-    `DataError` when it is missing, broken, in none of `FORMATS`, or over 50 million pixels or 20,000 a side.
+    `DataError` when it is missing, broken, in none of `FORMATS`, or over 67 million pixels (8,192²) or 20,000 a side.
     """
     asked = f" ({where})" if where else ""
     try:
@@ -49,7 +49,18 @@ def read_image(path: Path, where: str = "") -> Image.Image:
         raise DataError(f"{path} cannot be read as a picture{asked}: {reason}. Fetch or save it again.") from error
     if image.mode in ("I", "F"):
         raise DataError(f"{path} is 32-bit grey{asked}, and nothing says what is white. Save it with 8 or 16 bits.")
-    return _rgb(image)
+    return rgb(image)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB: without its alpha channel, 16 bits scaled to 8. One that is RGB is returned."""
+    if image.mode.startswith("I;16"):
+        # Pillow clips 16-bit grey at 255 instead of scaling it.
+        shades = ((np.arange(65_536, dtype=np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+        return Image.fromarray(shades[np.asarray(image)]).convert("RGB")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def square(image: Image.Image, how: Literal["pad", "crop"], side: int, background: RGB = MEAN_COLOUR) -> Image.Image:
@@ -78,16 +89,6 @@ _BROKEN = (
 def _too_large(path: Path, asked: str, size: str) -> DataError:
     limit = f"{MAX_PIXELS // 1_000_000} million pixels and {MAX_SIDE} a side"
     return DataError(f"{path} is too large a picture{asked}: {size}, the limit is {limit}. Scale it down.")
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        # Pillow clips 16-bit grey at 255 instead of scaling it.
-        shades = ((np.arange(65_536, dtype=np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
-        return Image.fromarray(shades[np.asarray(image)]).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
 
 
 def _pad(image: Image.Image, side: int, background: RGB) -> Image.Image:

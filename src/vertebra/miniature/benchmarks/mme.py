@@ -17,7 +17,8 @@ from vertebra.miniature import talk
 from vertebra.miniature.benchmarks import layout
 from vertebra.miniature.benchmarks.circular import NUMERALS
 from vertebra.miniature.scenes import COLORS, WORDS, paint
-from vertebra.visual.marks import constant_rectangle, draw
+from vertebra.visual.marks import constant_mark, draw
+from vertebra.visual.regions import Region
 
 
 class _Pair(NamedTuple):
@@ -90,7 +91,7 @@ def _boxed(rng: random.Random) -> _Pair:
     """As MME asks for actors: in a red box, with another digit of the picture as the wrong one."""
     scene = layout.scene(rng)
     one, other = rng.sample(scene.things, 2)
-    picture = draw(paint(scene), [constant_rectangle(scene.box(one), "red")])
+    picture = draw(paint(scene), [constant_mark("rectangle", Region(scene.box(one)), "red")])
     return _Pair(picture, *(f"Is the digit inside the red box a {WORDS[each.digit]}?" for each in (one, other)))
 
 

@@ -15,7 +15,8 @@ from vertebra.miniature.benchmarks.free import figure
 from vertebra.miniature.scenes import Scene, Thing, paint
 from vertebra.scoring.sources import Row, write_lines
 from vertebra.spec import Json
-from vertebra.visual.marks import COLOURS, Box, constant_rectangle, draw
+from vertebra.visual.marks import COLOURS, constant_mark, draw
+from vertebra.visual.regions import Box, Region
 
 _STROKES = 24
 """Points of a line drawn by hand."""
@@ -73,7 +74,7 @@ def _marked(
     picture = paint(scene)
     boxes = list(zip(map(scene.box, things), colors, strict=False))
     if shape == "rectangle":
-        return draw(picture, [constant_rectangle(box, color) for box, color in boxes])
+        return draw(picture, [constant_mark("rectangle", Region(box), color) for box, color in boxes])
     for box, color in boxes:
         ImageDraw.Draw(picture).line(_by_hand(rng, box), COLOURS[color], width=1, joint="curve")
     return picture

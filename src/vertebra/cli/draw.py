@@ -1,0 +1,137 @@
+"""`vertebra mark`: a visual prompt on a picture. `vertebra show`: a catalogue entry, resolved, or every kind of mark.
+
+vertebra mark photo.jpg marked.png --box 12,20,96,88 --kind arrow --color red
+vertebra show phi-3-mini
+vertebra show marks sheet.png --picture photo.jpg
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vertebra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from vertebra.catalog import Catalog
+    from vertebra.spec import Json, Spec
+    from vertebra.visual.regions import Region
+
+_KIND = "rectangle, ellipse, triangle, point, scribble, mask, mask contour or arrow."
+
+
+def mark(
+    image: Annotated[Path, typer.Argument(help="The picture to draw on; it stays as it is.")],
+    out: Annotated[Path, typer.Argument(help="Where the marked picture goes: .png, .jpg or .webp.")],
+    box: Annotated[
+        list[str], typer.Option(help="x1,y1,x2,y2 in pixels of the picture as it is stored; again for more.")
+    ],
+    kind: Annotated[str, typer.Option(help=_KIND)] = "rectangle",
+    color: Annotated[str, typer.Option(help="red, lime, blue, yellow, fuchsia, aqua, orange, purple or gold.")] = "red",
+    alpha: Annotated[int | None, typer.Option(min=1, max=255, help="Opacity; without it, by chance.")] = None,
+    width: Annotated[float | None, typer.Option(min=0.1, help="Of lines, in 336ths of the longer side.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides what is left to chance.")] = 0,
+) -> None:
+    """Draw visual prompts on a picture."""
+    import random
+    from dataclasses import replace
+
+    from vertebra.visual.images import read_image
+    from vertebra.visual.marks import draw, random_mark
+
+    rng = random.Random(seed)
+    marks = [random_mark(kind, _region(corners), color, rng) for corners in box]
+    picture = read_image(image)
+    for each, corners in zip(marks, box, strict=True):
+        if each.region.box.misses(picture.size):
+            size = f"{picture.width}×{picture.height}"
+            raise ConfigError(f"--box {corners} lies beside {image}, which has {size} pixels. Give corners inside it.")
+    chosen = {name: value for name, value in (("alpha", alpha), ("width", width)) if value is not None}
+    _save(draw(picture, [replace(each, **chosen) for each in marks]), out)  # type: ignore[arg-type]
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A backbone, family, mixture, study or reference; or `marks`.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="For `marks`, where the contact sheet goes, such as sheet.png.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="For `marks`, the photo that is drawn on.")] = None,
+    seed: Annotated[int, typer.Option(help="For `marks`, another draw.")] = 0,
+) -> None:
+    """Show a catalogue entry as it is resolved, or a contact sheet of all kinds of marks."""
+    if name == "marks":
+        _contact_sheet(out, picture, seed)
+        return
+    if out or picture:
+        raise ConfigError("OUT and --picture are for `vertebra show marks OUT.png`. Leave them out.")
+    import yaml
+
+    from vertebra.catalog import Catalog
+    from vertebra.cli.names import kind_of
+
+    catalog = Catalog.installed()
+    kind = kind_of(name, catalog, ("benchmark", "backbone", "family", "mixture", "study"))
+    entry = _benchmark(name) if kind == "benchmark" else _entry(kind, name, catalog).model_dump(mode="json")
+    typer.echo(f"# {kind}")
+    typer.echo(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _entry(kind: str, name: str, catalog: "Catalog") -> "Spec":
+    return catalog.study(name)[0] if kind == "study" else getattr(catalog, kind)(name)
+
+
+def _benchmark(name: str) -> "dict[str, Json]":
+    from vertebra.benchmarks import benchmark
+
+    found = benchmark(name)
+    return {
+        "name": found.name,
+        "title": found.title,
+        "protocols": [each.protocol for each in (found, *found.variants)],
+        "headline": found.headline,
+        "chance_and_ceiling": list(found.axis),
+        "max_new_tokens": found.max_new_tokens,
+        "judged": found.judged,
+        "files": list(found.files),
+        "releases": {each.name: each.questions for each in found.releases},
+        "sources": list(found.sources),
+        "officially": found.officially,
+    }
+
+
+def _contact_sheet(out: Path | None, picture: Path | None, seed: int) -> None:
+    from vertebra.visual.images import read_image
+    from vertebra.visual.sheet import contact_sheet, middle
+
+    if out is None:
+        raise ConfigError("Say where the contact sheet goes: `vertebra show marks OUT.png`.")
+    shown = read_image(picture or Path(str(files("sklearn.datasets.images"))) / "china.jpg")
+    _save(contact_sheet(shown, middle(shown.size), seed=seed), out)
+
+
+def _region(corners: str) -> "Region":
+    from vertebra.visual.regions import region
+
+    try:
+        x1, y1, x2, y2 = map(float, corners.split(","))
+        return region((x1, y1, x2, y2))
+    except ValueError as error:
+        why = f": {error}" if "box" in str(error) else ""
+        raise ConfigError(f"--box takes x1,y1,x2,y2 in pixels, such as 12,20,96,88, not {corners!r}{why}.") from error
+
+
+def _save(picture: "Image", out: Path) -> None:
+    import io
+
+    from vertebra.files import write_atomically
+
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+    if out.suffix.lower() not in formats:
+        raise ConfigError(f"{out} must end in .png, .jpg or .webp, so that it is clear what to write.")
+    data = io.BytesIO()
+    picture.save(data, formats[out.suffix.lower()])
+    write_atomically(out, data.getvalue())
+    typer.echo(out)
