@@ -168,6 +168,10 @@ def test_a_look_twice_question_is_about_a_red_rectangle(tellings):
     assert [(mark.kind, mark.colour, mark.constant) for mark in told.marks] == [("rectangle", (255, 0, 0), True)]
 
 
+def test_a_count_may_be_a_number(tellings):
+    assert tellings({**COUNTING, "answer": 2}, 1)[0].conversation.turns[1].text == "2"
+
+
 def test_a_caption_mentions_the_marks_or_does_not(tellings):
     modes, hints = Counter(), Counter()
     for one in tellings(CAPTION, 1000):

@@ -1,7 +1,10 @@
 """Mixtures opened: records, where their images lie, and what a sample of them depends on."""
 
+import hashlib
 import json
 import random
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +97,24 @@ def test_a_sample_depends_on_seed_epoch_and_id_alone(folder):
 def test_a_sample_is_the_same_in_every_process(folder):
     """Hashes of texts differ between processes; these colours were drawn in another one."""
     assert colours_in_options(open_mixture(MIXTURE, folder, 3), 1) == ["orange", "lime", "gold", "red"]
+
+
+def look(folder: Path, index: int) -> str:
+    """What a sample of five regions of any kind says and shows, in short."""
+    sample = open_mixture(MIXTURE, folder, 5).sample(index, 1)
+    said = [turn.text for turn in sample.conversation.turns]
+    return hashlib.sha256(repr(said).encode() + sample.images[0].tobytes()).hexdigest()
+
+
+def test_four_processes_draw_what_one_draws(folder):
+    asked = "<image>" + ", ".join(f"<bbox{number}>" for number in range(4))
+    talk = [{"from": "human", "value": asked}, {"from": "gpt", "value": "yes"}]
+    replace(folder, *({"id": f"m-{n}", "image": "4.png", "bboxes": BOXES, "conversations": talk} for n in range(24)))
+    here = [look(folder, index) for index in range(24)]
+    with ProcessPoolExecutor(4, get_context("spawn")) as pool:
+        there = list(pool.map(look, [folder] * 24, reversed(range(24))))
+    assert there[::-1] == here
+    assert len(set(here)) == 24
 
 
 def test_records_without_their_image_are_counted_and_the_first_is_named(folder):

@@ -188,7 +188,8 @@ def v7w(row: Row, _: frozenset[DataCompat]) -> Teller:
 
 def point_qa(row: Row, _: frozenset[DataCompat]) -> Teller:
     """A question about things like the one in the red rectangle."""
-    question, answer = row.words("general_question"), row.answer()
+    question, number = row.words("general_question"), row.fields.get("answer")
+    answer = str(number) if type(number) is int else row.answer()  # counts are written either way
     (region,) = row.regions(1)
 
     def tell(rng: random.Random, _: Path) -> Told:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vertebra.miniature import lessons
+from vertebra.miniature import lessons, regions
 from vertebra.miniature.benchmarks import SMALL, layout
 from vertebra.miniature.lessons import Lesson
-from vertebra.miniature.scenes import WORDS, Scene, draw_scene, paint
-from vertebra.miniature.talk import caption, where, which
-from vertebra.scoring.benchmark import SHORT_ANSWER
+from vertebra.miniature.scenes import Scene, draw_scene, paint
+from vertebra.miniature.talk import caption
 from vertebra.spec import Json
 
 SEED = 20231201
@@ -48,8 +47,13 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
     for number in range(scenes):
         pictures.append(_stored(draw_scene(rng, "train", things=(2, 3, 4, 4)), f"{number:05}.png", images))
         progress(number + 1, total)
-    for name, records in training_records(rng, pictures).items():
-        layout.write_json(out / "train" / f"{name}.json", records)
+    records = training_records(rng, pictures)
+    for name, found in records.items():
+        layout.write_json(out / "train" / f"{name}.json", found)
+    told_of = {record["image"] for record in records["regions"] if isinstance(record, dict) and "meta_dir" in record}
+    for scene, path in pictures:
+        if path in told_of:
+            layout.write_json(images / _objects(path), regions.objects(scene))
     for number, name in enumerate(SMALL, start=1):
         make_benchmark(name, out / name, share)
         progress(scenes + number, total)
@@ -69,9 +73,9 @@ def training_records(rng: random.Random, pictures: Sequence[Picture]) -> dict[st
         for number, picture in enumerate(pictures)
     ]
     instructions = [_instruction(rng, number, picture) for number, picture in enumerate(pictures)]
-    regions = [record for number, picture in enumerate(pictures) for record in _regions(rng, number, picture)]
-    finish = [*rng.sample(instructions, len(instructions) // 8), *rng.sample(regions, len(regions) // 8)]
-    return {"captions": captions, "instructions": instructions, "regions": regions, "finish": finish}
+    marked = [record for number, picture in enumerate(pictures) for record in _regions(rng, number, picture)]
+    finish = [*rng.sample(instructions, len(instructions) // 8), *rng.sample(marked, len(marked) // 8)]
+    return {"captions": captions, "instructions": instructions, "regions": marked, "finish": finish}
 
 
 def _instruction(rng: random.Random, number: int, picture: Picture) -> Json:
@@ -104,25 +108,22 @@ def _told(name: str, exchanges: Iterable[tuple[str, str]], picture: Picture | No
 
 
 def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
-    """What is in each of several rectangles; and which of four is meant, or else what one of them is."""
-    scene = picture.scene
-    records: list[Json] = [_marked(rng, number, picture)]
-    if len(scene.things) < 4:
-        thing = rng.choice(scene.things)
-        box = list(scene.box(thing))
-        records.append({"id": f"refcocog-{number}", "image": picture.path, "bboxes": [box], "answer": thing.name})
-    else:
-        records.append({"id": f"v7w-{number}", "image": picture.path, **layout.pointing_record(rng, scene)})
+    """A conversation about marked things, and a record of one of the published sources."""
+    scene, kinds = picture.scene, regions.SOURCES
+    source = rng.choices([*kinds], weights=[share for share, _ in kinds.values()])[0]
+    if source == "v7w" and len(scene.things) != 4:
+        source = "refcocog"
+    marked = regions.named if rng.random() < 0.6 else regions.pointed
+    records: list[Json] = []
+    for name, make in (("marked", marked), (source, kinds[source][1])):
+        record: dict[str, Json] = {"id": f"{name}-{number}", "image": picture.path, **make(rng, scene)}
+        records.append({**record, "meta_dir": _objects(picture.path)} if name == "vcr" else record)
     return records
 
 
-def _marked(rng: random.Random, number: int, picture: Picture) -> Json:
-    scene = picture.scene
-    things = rng.sample(scene.things, len(scene.things))
-    talked = [rng.choice((where, which))(WORDS[thing.digit], f"<bbox{at}>") for at, thing in enumerate(things)]
-    asked = [(exchange.question, exchange.answer) for exchange in talked]
-    asked[0] = asked[0][0] + SHORT_ANSWER, asked[0][1]
-    return {**_told(f"marked-{number}", asked, picture), "bboxes": [list(scene.box(thing)) for thing in things]}
+def _objects(picture: str) -> str:
+    """Where the objects of a picture are told of."""
+    return f"{Path(picture).stem}.json"
 
 
 def _stored(scene: Scene, name: str, folder: Path) -> Picture:

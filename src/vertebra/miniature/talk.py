@@ -192,6 +192,11 @@ def _shuffled(rng: random.Random, kind: str, asked: Exchange, pool: Sequence[str
     return Choice(asked.question, tuple(options), options.index(asked.answer), clue, kind)
 
 
+def looking_twice(rng: random.Random, thing: Thing) -> tuple[str, str]:
+    """A question about a marked thing that does not say which it is, and its answer."""
+    return rng.choice([("Which digit is it?", WORDS[thing.digit]), ("What color is it?", thing.color)])
+
+
 def pointing(rng: random.Random, scene: Scene) -> tuple[str, Thing]:
     """A question that one of the scene's things answers, in Visual7W's manner."""
     thing = rng.choice(scene.things)

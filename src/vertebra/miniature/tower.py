@@ -1,7 +1,8 @@
 """The tiny vision tower: CLIP's architecture, taught to see scenes before any language model looks through it.
 
 Each of the 4×4 patches learns to tell, at the layer that LLaVA-1.5 reads, which digit it holds, in which color, and the
-color of a rectangle drawn around it. Only training scans are shown. Like CLIP it is frozen afterwards.
+color of a mark that points it out: rectangles in half of the cases, else any kind. Only training scans are shown. Like
+CLIP it is frozen afterwards.
 """
 
 import random
@@ -16,6 +17,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from vertebra.miniature.scenes import CELL, COLORS, Scene, draw_scene, paint
 from vertebra.visual.images import square
+from vertebra.visual.kinds import KINDS
 from vertebra.visual.marks import COLOURS, draw, random_mark
 from vertebra.visual.regions import Region
 
@@ -54,17 +56,21 @@ def batches(rng: random.Random, size: int) -> Iterator[Batch]:
             marked = [index for index in range(len(scene.things)) if rng.random() < 0.5]
             colors = dict(zip(marked, rng.sample(range(len(names)), len(marked)), strict=True))
             image = paint(scene)
-            rectangles = [
-                random_mark("rectangle", Region(scene.box(scene.things[index])), names[color], rng)
+            drawn = [
+                random_mark(_kind(rng), Region(scene.box(scene.things[index])), names[color], rng)
                 for index, color in colors.items()
             ]
-            pixels[row] = np.asarray(square(draw(image, rectangles), "pad", SIDE))
+            pixels[row] = np.asarray(square(draw(image, drawn), "pad", SIDE))
             for index, thing in enumerate(scene.things):
                 patch = _patch(scene, thing.cell)
                 labels[:, row, patch] = (
                     thing.digit + 1, list(COLORS).index(thing.color) + 1, colors.get(index, -1) + 1
                 )  # fmt: skip
         yield Batch(normalised(torch.from_numpy(pixels)), *torch.from_numpy(labels))
+
+
+def _kind(rng: random.Random) -> str:
+    return "rectangle" if rng.random() < 0.5 else rng.choice([*KINDS])
 
 
 def normalised(pixels: Tensor) -> Tensor:

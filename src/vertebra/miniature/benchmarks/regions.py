@@ -3,9 +3,9 @@
 import random
 from pathlib import Path
 
-from vertebra.miniature import talk
 from vertebra.miniature.benchmarks import layout
-from vertebra.miniature.scenes import WORDS, paint
+from vertebra.miniature.scenes import paint
+from vertebra.miniature.talk import looking_twice
 from vertebra.spec import Json
 
 
@@ -21,21 +21,20 @@ def v7w(rng: random.Random, folder: Path, questions: int) -> None:
 
 
 def pointqa(rng: random.Random, folder: Path, questions: int) -> None:
-    """How many there are of what is marked, or whether a digit is beside it: the mark alone does not tell."""
+    """Which digit is marked, or of which color it is."""
     records: list[Json] = []
     for number in range(questions):
         scene = layout.scene(rng)
         thing, image = rng.choice(scene.things), f"vg/VG_100K/{number}.jpg"
-        asked = talk.KINDS[("count", "existence")[number % 2]](rng, scene)
+        question, answer = looking_twice(rng, thing)
         layout.store(paint(scene), folder / image)
         records.append(
             {
                 "id": f"pointQA_twice-{number}",
                 "image": image,
-                "object_question": f"How many things are there like this {WORDS[thing.digit]}?",
-                "general_question": asked.question,
+                "general_question": question,
                 "bboxes": [list(scene.box(thing))],
-                "answer": asked.answer,
+                "answer": answer,
             }
         )
     layout.write_json(folder / "pointQA_twice_test.json", records)
