@@ -135,7 +135,10 @@ def test_an_id_with_the_release_s_folder_names_the_same_question(release):
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
-        ({"question_id": "OCR/1.png", "text": "No"}, r"jsonl:1: mme has no question 'OCR/1\.png'"),
+        (
+            {"question_id": "OCR/1.png", "text": "No"},
+            r"jsonl:1: mme has no question 'OCR/1\.png', and no .prompt. is stored",
+        ),
         ({"question_id": "OCR/1.png", "prompt": "Is it green?", "text": "No"}, r"with the prompt 'Is it green\?'"),
         ({"question_id": "1", "prompt": "Is it red?", "text": "No"}, "another benchmark"),
     ],

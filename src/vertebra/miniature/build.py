@@ -19,7 +19,7 @@ from vertebra.files import write_atomically
 from vertebra.miniature import language, teaching, tower
 
 SEED = 7
-TOWER_STEPS = 2000
+TOWER_STEPS = 3000
 LANGUAGE_STEPS = 2000
 
 

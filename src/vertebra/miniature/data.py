@@ -112,8 +112,8 @@ def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
     scene, kinds = picture.scene, regions.SOURCES
     source = rng.choices([*kinds], weights=[share for share, _ in kinds.values()])[0]
     if source == "v7w" and len(scene.things) != 4:
-        source = "refcocog"
-    marked = regions.named if rng.random() < 0.6 else regions.pointed
+        source = rng.choice(("refcocog", "pointQA_twice"))
+    marked = regions.named if rng.random() < 0.7 else regions.pointed
     records: list[Json] = []
     for name, make in (("marked", marked), (source, kinds[source][1])):
         record: dict[str, Json] = {"id": f"{name}-{number}", "image": picture.path, **make(rng, scene)}

@@ -107,14 +107,14 @@ def objects(scene: Scene) -> Json:
 
 
 SOURCES: Mapping[str, tuple[int, Callable[[random.Random, Scene], Fields]]] = {
-    "v7w": (45, layout.pointing_record),
-    "pointQA_twice": (15, exemplified),
-    "refcocog": (15, described),
-    "refcocog-gpt4v": (7, talked_of),
-    "vg_rel": (4, related),
-    "vg_rel-gpt4v": (7, compared),
-    "flickr30k": (4, captioned),
-    "vcr": (3, reasoned),
+    "v7w": (70, layout.pointing_record),
+    "pointQA_twice": (12, exemplified),
+    "refcocog": (5, described),
+    "refcocog-gpt4v": (5, talked_of),
+    "vg_rel-gpt4v": (5, compared),
+    "vg_rel": (1, related),
+    "flickr30k": (1, captioned),
+    "vcr": (1, reasoned),
 }
 """What a record's id begins with -> its share, and what it holds."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vertebra.errors import DataError
-from vertebra.scoring.benchmark import Answer, Benchmark, Given, Sample
+from vertebra.scoring.benchmark import Answer, Benchmark, Given, Sample, by_id
 from vertebra.scoring.records import json_lines, json_mapping
 
 
@@ -27,16 +27,24 @@ def read_answers(path: Path, benchmark: Benchmark, samples: Sequence[Sample]) ->
     for where, name, answer in form(path):
         found = find(name, answer.prompt)
         if found is None:
-            prompt = f" with the prompt {answer.prompt[:80]!r}" if answer.prompt else ""
             raise DataError(
-                f"{where}: {benchmark.name} has no question {name[:80]!r}{prompt}. "
-                "These look to be answers to another benchmark, or to another release of it."
+                f"{where}: {benchmark.name} has no question {name[:80]!r}{_likely(answer.prompt, benchmark)}"
             )
         for question in (found,) if isinstance(found, str) else found:
             if question in answers and benchmark.repeats == "refuse":
                 raise DataError(f"{where}: question {name!r} is answered twice. Remove one of the answers.")
             answers[question] = answer
     return answers
+
+
+def _likely(prompt: str, benchmark: Benchmark) -> str:
+    if not prompt and benchmark.find is not by_id:
+        return (
+            ", and no `prompt` is stored beside the answer, by which the questions of this benchmark are told apart. "
+            "Keep the prompts in the answers file, or take our own ids."
+        )
+    shown = f" with the prompt {prompt[:80]!r}" if prompt else ""
+    return f"{shown}. These look to be answers to another benchmark, or to another release of it."
 
 
 def llava(path: Path, *, field: str = "text") -> Iterator[Given]:

@@ -47,6 +47,6 @@ SMALL: Mapping[str, Small] = {
     "pointqa": Small(pointqa, 96),
     "llava_wild": Small(llava_wild, 10),
     "mm_vet": Small(mm_vet, 36),
-    "vip_bench_bbox": Small(vip_bench_bbox, 36),
-    "vip_bench_human": Small(vip_bench_human, 36, "vip_bench_bbox"),
+    "vip_bench_bbox": Small(vip_bench_bbox, 48),
+    "vip_bench_human": Small(vip_bench_human, 48, "vip_bench_bbox"),
 }

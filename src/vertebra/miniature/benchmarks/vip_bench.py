@@ -58,11 +58,11 @@ def _questions(one: Thing, other: Thing) -> list[tuple[str, str, tuple[str, ...]
     """Question, ground truth and capabilities."""
     name = f"{one.color}<AND>{figure(one.digit)}"
     more, total = "yes" if one.digit > other.digit else "no", figure(one.digit + other.digit)
+    which = ("Which digit is within the <obj>?", figure(one.digit), ("rec", "ocr"))
     return [
-        ("Which digit is within the <obj>?", figure(one.digit), ("rec", "ocr")),
+        *[which] * 4,
         ("Describe the object within the <obj>. Please provide a short phrase.", name, ("rec", "lang")),
         ("What color is the digit within the <obj>?", one.color, ("rec",)),
-        ("Which digit is within the <obj>?", figure(one.digit), ("rec", "ocr")),
         ("Is the digit within the <obj1> more than the digit within the <obj2>?", more, ("ocr", "know", "rel")),
         ("What is the sum of the digits within the <obj1> and the <obj2>?", total, ("ocr", "math")),
     ]
