@@ -20,7 +20,7 @@ from vertebra.spec import Backbone, Family, Json, Judge, Mixture, Stage, Study, 
 
 Kind = Literal["make", "check", "train", "predict", "score"]
 
-VERSIONS: Mapping[Kind, int] = {"make": 3, "check": 1, "train": 1, "predict": 1, "score": 1}
+VERSIONS: Mapping[Kind, int] = {"make": 4, "check": 1, "train": 1, "predict": 1, "score": 1}
 """Raised when the code of a kind of step changes what comes out of it."""
 
 

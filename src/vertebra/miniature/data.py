@@ -30,7 +30,7 @@ class Picture(NamedTuple):
 
 
 def make(out: Path, progress: Callable[[int, int], None]) -> None:
-    """Writes the whole folder: 4,000 training scenes and the sixteen benchmarks."""
+    """Writes the whole folder: 4,000 training scenes and all benchmarks."""
     _make(out, progress, scenes=4000, share=1.0)
 
 
