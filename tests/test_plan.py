@@ -103,6 +103,23 @@ def test_another_backbone_keeps_every_other_step(folder: Path) -> None:
     assert {step.crew for step in more.steps if step.key not in known} == {"check", "eyes/eve/seed0"}
 
 
+def test_answers_drawn_at_a_temperature_are_other_answers_and_no_other_step_moves(folder: Path) -> None:
+    before = draw(folder)
+    after = draw(folder, STUDY.model_copy(update={"temperature": {"pope": 0.2}, "seeds": (3,)}))
+    warm = {step.label.split("/", 3)[-1] for step in after.steps if "temperature" in step.spec}
+    assert warm == {"pope/answers", "pope/score"}
+    assert not any({"temperature", "seed"} & step.spec.keys() for step in before.steps if step.kind != "train")
+    drawn = next(step.spec for step in after.steps if step.label == "eyes/ada/seed3/pope/answers")
+    assert (drawn["temperature"], drawn["seed"]) == (0.2, 3)
+    same_seed = draw(folder, STUDY.model_copy(update={"temperature": {"pope": 0.2}}))
+    assert changed(before, same_seed) == {"pope/answers", "pope/score"}
+
+
+def test_a_temperature_of_a_benchmark_that_is_not_asked_is_refused(folder: Path) -> None:
+    with pytest.raises(UnknownName, match=r"`temperature`: no benchmark of this study .*Did you mean 'pope'"):
+        draw(folder, STUDY.model_copy(update={"temperature": {"popes": 0.2}}))
+
+
 def test_another_benchmark_keeps_every_other_step(folder: Path) -> None:
     more = {**BENCHMARKS, "mme": Facts("mme")}
     assert changed(draw(folder), draw(folder, benchmarks=more)) == {"mme/answers", "mme/score"}

@@ -110,6 +110,7 @@ def test_adapters_are_hashed_whole_and_read_back(tmp_path: Path) -> None:
             r":4: `adopt\.a/b.*`: string should match pattern",
         ),
         (STUDY + "adopt: {a: {family: eyes, weight: w}}\n", Study, r":4: .*no field is named 'weight'"),
+        (STUDY + "temperature: {v7w: 0}\n", Study, r":4: `temperature\.v7w`: input should be greater than 0"),
         (BACKBONE + "pad: x\n", Backbone, r":6: `pad` is given twice"),
         ("- a\n- b\n", Backbone, r":1: expected `key: value` lines, found list"),
         ("stop: [a\n", Backbone, r":2: not valid YAML"),

@@ -195,6 +195,18 @@ def test_scoring_grades_the_answers_of_the_step_that_it_needs(workshop: Workshop
     assert len((store.out(scored.key) / "samples.jsonl").read_text().splitlines()) == 6
 
 
+def test_the_score_of_answers_drawn_at_a_temperature_says_so(workshop: Workshop) -> None:
+    store, judge = Store(workshop.store), {"name": "rules", "endpoint": "scripted", "runs": 1}
+    greedy = scoring_mm_vet(store, judge)
+    drawn = Step("score", greedy.label, "m", {**greedy.spec, "temperature": 0.2}, greedy.needs)
+    kinds: tuple[Kind, Kind] = ("predict", "make")
+    for scored in (greedy, drawn):
+        Worker(workshop, scored, **dict(zip(scored.needs, kinds, strict=True))).events()
+    cards = [json.loads((store.out(scored.key) / "scorecard.json").read_text()) for scored in (greedy, drawn)]
+    assert cards[1].pop("protocol") == cards[0].pop("protocol") + " sampled=0.2"
+    assert cards[0] == cards[1]
+
+
 def scoring_mm_vet(store: Store, judge: Json) -> Step:
     """A score step on two answers to MM-Vet, with what it needs in the store."""
     made = Step("make", "data/pope", "data/pope", {"maker": "pope", "version": 1})

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from vertebra.catalog import Catalog
+from vertebra.errors import UnknownName
 from vertebra.source import local_files
-from vertebra.spec import Backbone, Family, Json, Judge, Mixture, Stage, Study, digest
+from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "check", "train", "predict", "score"]
 
-VERSIONS: Mapping[Kind, int] = {"make": 3, "check": 1, "train": 1, "predict": 1, "score": 1}
+VERSIONS: Mapping[Kind, int] = {"make": 4, "check": 1, "train": 1, "predict": 1, "score": 1}
 """Raised when the code of a kind of step changes what comes out of it."""
 
 
@@ -121,6 +122,9 @@ def draw_plan(
     fingerprint: Fingerprint = lambda _: None,
 ) -> Plan:
     """All steps of a study. `UnknownName` for a name that the catalogue or the benchmarks do not have."""
+    for name in study.temperature:
+        if name not in benchmarks:
+            raise UnknownName("benchmark of this study", name, benchmarks, "`temperature`")
     maker = study.data
     make = Step("make", f"data/{maker}", f"data/{maker}", {"maker": maker, "version": VERSIONS["make"]})
     data = _Data(make if maker else None, fingerprint)
@@ -133,9 +137,10 @@ def draw_plan(
             for seed in study.seeds:
                 arm = _Arm(family, backbone, seed, catalog.template(backbone.chat), check.key)
                 trained = arm.training(mixtures, data)
-                steps += [*trained, *_Model(arm.crew, (trained[-1].key,)).measuring(benchmarks, data, study.judge)]
+                model = _Model(arm.crew, (trained[-1].key,), seed=seed)
+                steps += [*trained, *model.measuring(benchmarks, data, study)]
         for name, source in study.adopting().get(family.name, {}).items():
-            steps += _adopted(family, name, source, data).measuring(benchmarks, data, study.judge)
+            steps += _adopted(family, name, source, data).measuring(benchmarks, data, study)
     return Plan(study, tuple(steps))
 
 
@@ -212,8 +217,9 @@ class _Model:
     needs: tuple[str, ...] = ()
     spec: Mapping[str, Json] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
+    seed: int = 0
 
-    def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data, judge: Judge | None) -> list[Step]:
+    def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data, study: Study) -> list[Step]:
         steps = []
         for name, benchmark in benchmarks.items():
             files = tuple(f"{name}/{file}" for file in benchmark.files)
@@ -226,6 +232,9 @@ class _Model:
                 "data": data.of(files),
                 "version": VERSIONS["predict"],
             }
+            drawn: dict[str, Json] = {"temperature": study.temperature[name]} if name in study.temperature else {}
+            if drawn:
+                spec |= {**drawn, "seed": self.seed}
             label = f"{self.crew}/{name}"
             reads = () if data.step else files
             needs = (*self.needs, *data.needs())
@@ -235,9 +244,10 @@ class _Model:
                 "grading": benchmark.grading,
                 "data": data.of(files),
                 "version": VERSIONS["score"],
+                **drawn,
             }
-            if benchmark.judged:
-                grading["judge"] = judge.model_dump(mode="json") if judge else None  # its name decides the score here
+            if benchmark.judged:  # its name decides the score here
+                grading["judge"] = study.judge.model_dump(mode="json") if study.judge else None
             needs = (answers.key, *data.needs())
             steps += [answers, Step("score", f"{label}/score", self.crew, grading, needs, files=reads)]
         return steps

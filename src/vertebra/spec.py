@@ -225,6 +225,8 @@ class Study(Spec):
     data: str | None = None
     """The maker that writes the data folder as a step of the study; without one the folder is given by --data."""
     judge: Judge | None = None
+    temperature: Mapping[str, PositiveFloat] = {}
+    """By benchmark, at which its answers are drawn, by the arm's seed; all others are greedy."""
     catalog: Path | None = None
     """A folder beside the file with further backbones/, families/, mixtures/."""
 

@@ -243,6 +243,8 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
         scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
         if cache.exists():
             shutil.copyfile(cache, bench.out / "judgments.jsonl")
+    if "temperature" in bench.spec:
+        scorecard["protocol"] = f"{scorecard['protocol']} sampled={bench.spec['temperature']}"
     write_atomically(bench.out / "scorecard.json", json.dumps(scorecard, indent=1) + "\n")
     (bench.out / "samples.jsonl").unlink(missing_ok=True)
     append_rows(bench.out / "samples.jsonl", rows)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertebra.benchmarks import benchmark, names
+from vertebra.benchmarks import benchmark, names, of_a_study
 from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
@@ -15,6 +15,7 @@ NAMES = [
     *("gqa", "llava_wild", "mm_vet", "mmbench", "mmbench_cn", "mme", "pointqa", "pope", "scienceqa", "seed_img"),
     *("textvqa", "v7w", "vip_bench_bbox", "vip_bench_human", "vizwiz", "vqav2"),
 ]
+BEYOND = ["vcr_qa", "vcr_qar"]
 SAMPLE = Sample("1", "?", "a.jpg", ("A",), {"subset": "random"}, "a.jpg")
 
 
@@ -26,13 +27,17 @@ def install_plugin(folder, monkeypatch, name: str, module: str) -> None:
     monkeypatch.syspath_prepend(folder)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + BEYOND)
 def test_a_file_is_an_entry_that_carries_its_name(name):
     assert benchmark(name).name == name
 
 
 def test_the_shipped_benchmarks_are_listed():
-    assert set(NAMES) <= set(names())
+    assert set(NAMES + BEYOND) <= set(names())
+
+
+def test_all_benchmarks_of_a_study_are_the_sixteen():
+    assert of_a_study() == NAMES
 
 
 def test_an_unknown_benchmark_is_answered_with_the_one_probably_meant():
@@ -57,6 +62,7 @@ def test_a_plug_in_adds_a_benchmark(tmp_path, monkeypatch):
     )
     install_plugin(tmp_path, monkeypatch, "digits", "my_digits")
     assert "digits" in names()
+    assert "digits" in of_a_study()
     assert benchmark("digits").headline == "accuracy"
 
 
@@ -72,15 +78,16 @@ def test_a_plug_in_that_cannot_be_imported_is_a_config_error(tmp_path, monkeypat
         benchmark("broken")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + BEYOND)
 @given(text=st.text() | st.text("ABCDEno. ,TheanswersNYy()\n"))
 def test_no_text_crashes_a_grader(name, text):
-    verdict = benchmark(name).grade(SAMPLE, text)
-    assert verdict.id == "1"
-    assert 0 <= verdict.score <= 1
+    for grading in (benchmark(name), *benchmark(name).variants):
+        verdict = grading.grade(SAMPLE, text)
+        assert verdict.id == "1"
+        assert 0 <= verdict.score <= 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + BEYOND)
 def test_the_axis_runs_from_chance_to_ceiling(name):
     low, high = benchmark(name).axis
     assert 0 <= low < high <= (2000 if name == "mme" else 100)

@@ -50,6 +50,18 @@ def test_only_case_and_outer_blanks_are_forgiven(text, score):
     assert BENCHMARK.grade(Sample("1", "?", None, ("Three",), {}, "a"), text).score == score
 
 
+@pytest.mark.parametrize(
+    ("gold", "text", "score"),
+    [
+        *(("Three", "three.", 1), ("Three", "3", 1), ("yes", "Yes, ", 1), ("a red cup", "The red cup.", 1)),
+        *(("Three", "four", 0), ("Three", "", 0), ("a", "the", 0)),
+    ],
+)
+def test_leniently_articles_and_punctuation_do_not_count(gold, text, score):
+    lenient = BENCHMARK.under("vip-llava+lenient")
+    assert lenient.grade(Sample("1", "?", None, (gold,), {}, "a"), text).score == score
+
+
 def test_cases_are_not_folded():
     assert BENCHMARK.grade(Sample("1", "?", None, ("STRASSE",), {}, "a"), "straße").score == 0
 

@@ -61,6 +61,14 @@ def test_only_the_bare_letter_counts(text, score):
     assert BENCHMARK.grade(Sample("1", "?", None, ("B",), {}, "a"), text).score == score
 
 
+@pytest.mark.parametrize(
+    ("text", "score"), [("B", 1), ("b", 1), ("B.", 1), ("(B)", 1), ("B. The object", 1), ("B or C", 0), ("", 0)]
+)
+def test_leniently_a_letter_that_stands_alone_counts(text, score):
+    lenient = BENCHMARK.under("vip-llava+lenient")
+    assert lenient.grade(Sample("1", "?", None, ("B",), {}, "a"), text).score == score
+
+
 def test_ready_made_questions_with_letters_are_taken_as_they_are(tmp_path):
     path = tmp_path / "questions.jsonl"
     path.write_text('{"question_id": 3, "image": "a.jpg", "text": "Which?\\nA. ...", "answer": "C"}\n')

@@ -1,7 +1,8 @@
-"""The sixteen in small: what is written is read by the real readers, looked at, and scored by `vertebra score`."""
+"""The benchmarks in small: what is written is read by the real readers, looked at, and scored by `vertebra score`."""
 
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from vertebra.visual.marks import draw
 COUNTS = {
     "pope": 720, "scienceqa": 300, "gqa": 400, "v7w": 300, "mmbench": 108, "mmbench_cn": 108, "seed_img": 96,
     "mme": 112, "vqav2": 96, "vizwiz": 72, "textvqa": 80, "pointqa": 96, "llava_wild": 30, "mm_vet": 36,
-    "vip_bench_bbox": 36, "vip_bench_human": 36,
+    "vip_bench_bbox": 48, "vip_bench_human": 48, "vcr_qa": 60, "vcr_qar": 60,
 }  # fmt: skip
 BEST = {"mme": 2000.0}
 WORST = {"llava_wild": 10.0}
@@ -134,6 +135,22 @@ def test_vip_bench_asks_the_same_of_boxes_and_of_marks_drawn_by_hand(data):
     assert (box / "bbox/images/v1_0.png").read_bytes() != (human / "human/images/v1_0.png").read_bytes()
     asked = (benchmark("vip_bench_bbox").load(box)[0].text, benchmark("vip_bench_human").load(human)[0].text)
     assert asked[0].replace("rectangle", "ellipse") == asked[1]
+
+
+def unmarked(text: str) -> str:
+    """The text without its points."""
+    return re.sub(r" at (the )?(\w+ )?point", "", text)
+
+
+def test_both_tasks_of_vcr_are_about_the_same_records(data):
+    answers, reasons = (benchmark(name).load(data / name) for name in ("vcr_qa", "vcr_qar"))
+    for one, other in zip(answers, reasons, strict=True):
+        question, *options, _ = unmarked(one.text).split("\n")
+        right = options["ABCD".index(one.gold[0])].removeprefix(f"{one.gold[0]}. ")
+        assert f'"{question}" The answer is "{right}".' in unmarked(other.text)
+        assert {mark.kind for mark in (*one.marks, *other.marks)} == {"point"}
+        assert (data / "vcr_qa" / one.image).read_bytes() == (data / "vcr_qar" / other.image).read_bytes()
+    assert {len(sample.marks) for sample in (*answers, *reasons)} == {1, 2}
 
 
 def test_every_picture_of_mme_is_asked_a_question_with_a_yes_and_one_with_a_no(data):

@@ -8,6 +8,7 @@ import pytest
 
 from vertebra.chat.records import read_records
 from vertebra.miniature import data, regions
+from vertebra.miniature.benchmarks.vcr import objects
 from vertebra.miniature.scenes import COLORS, WORDS, draw_scene
 
 PICTURE = "00001.png"
@@ -23,7 +24,7 @@ def tell(tmp_path):
         record = {"id": f"{source}-1", "image": PICTURE, **make(rng, scene)}
         if source == "vcr":
             record["meta_dir"] = "00001.json"
-            (tmp_path / "00001.json").write_text(json.dumps(regions.objects(scene)))
+            (tmp_path / "00001.json").write_text(json.dumps(objects(scene)))
         (tmp_path / "records.json").write_text(json.dumps([record]))
         (read,) = read_records(tmp_path / "records.json")
         return scene, record, read.tell(rng, tmp_path)
@@ -52,7 +53,7 @@ def test_what_is_asked_twice_is_answered_by_the_marked_thing_alone(tell, seed):
 def test_the_reasoned_answer_and_its_reason_are_those_of_the_marked_thing(tell, seed):
     scene, record, _ = tell("vcr", seed)
     thing = scene.things[record["question"][3][0]]
-    assert record["answer_choices"][record["answer_label"]] == [WORDS[thing.digit], "."]
+    assert record["answer_choices"][record["answer_label"]] == ["It", "is", WORDS[thing.digit], "."]
     assert record["rationale_choices"][record["rationale_label"]][2] == thing.color
     assert len({choice[2] for choice in record["rationale_choices"]} & {*COLORS}) == 4
 

@@ -1,6 +1,7 @@
 """Answering: batches, pictures and marks, and runs that were cut off."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from vertebra.data import Eyes
 from vertebra.errors import DataError, Refused, Stopped
 from vertebra.model import VisionLanguageModel, load, save
 from vertebra.predict import predict
-from vertebra.predict.local import BATCH, answers, asked, grid
+from vertebra.predict.local import BATCH, Sampling, answers, asked, grid
 from vertebra.scoring.benchmark import Sample
 from vertebra.spec import Runtime
 from vertebra.visual.images import read_image
@@ -140,6 +141,39 @@ def test_an_answer_ends_at_a_stop_token(pictures):
     assert put(whole, pictures, *samples(), length=100) == [""] * 5
 
 
+def test_a_drawn_answer_follows_from_seed_and_question_and_not_from_its_batch(model, pictures):
+    questions = [asked(model, one) for one in samples()]
+    drawn = [answers(model, questions, pictures, LENGTH, Sampling(1.0, seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] != answers(model, questions, pictures, LENGTH)
+    alone = [answers(model, [question], pictures, LENGTH, Sampling(1.0, 0))[0] for question in questions]
+    assert alone == drawn[0]
+
+
+def test_the_same_question_under_another_id_is_drawn_anew_and_at_almost_no_temperature_greedily(model, pictures):
+    questions = [asked(model, sample(str(number), "What?")) for number in range(8)]
+    assert len(set(answers(model, questions, pictures, LENGTH, Sampling(1.0, 0)))) > 4
+    cold = answers(model, questions, pictures, LENGTH, Sampling(1e-6, 0))
+    assert cold == answers(model, questions, pictures, LENGTH)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_tokens_are_drawn_as_often_as_the_temperature_says(pictures, temperature):
+    whole = talkative(assembled("llava", "llama-3"))
+    words = {token: word for word, token in whole.processor.tokenizer.get_vocab().items() if word.isalpha()}
+    few = sorted(words)[:4]
+    size = whole.network.lm_head.out_features
+    whole.network.generation_config.suppress_tokens = [token for token in range(size) if token not in few]
+    one = asked(whole, sample("0", "What?"))
+    logits = whole.network(input_ids=torch.tensor([one.ids])).logits[0, -1, few].detach()
+    expected = torch.softmax(logits.float() / temperature, 0)
+    questions = [one._replace(sample=sample(str(number), "What?")) for number in range(1000)]
+    said = Counter(answers(whole, questions, pictures, 1, Sampling(temperature, 0)))
+    found = [said[whole.processor.tokenizer.decode([token]).strip()] / 1000 for token in few]
+    assert found == pytest.approx(expected.tolist(), abs=0.06)
+    assert sum(found) == pytest.approx(1)
+
+
 def test_the_grid_follows_from_the_questions_alone(model):
     many = [asked(model, sample(str(number), "seven " * (number % 7))) for number in range(2 * BATCH + 3)]
     batches = grid(many)
@@ -180,6 +214,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+SPEC: dict[str, Any] = {"benchmark": "scienceqa", "max_new_tokens": 3}
+
+
 def bench(root: Path, name: str, stop_after: int | None = None) -> Bench:
     """A bench called `name`; a signal comes once `stop_after` questions are answered."""
     done = [0]
@@ -188,7 +225,7 @@ def bench(root: Path, name: str, stop_after: int | None = None) -> Bench:
     return Bench(
         key="c4" * 32,
         label="vip-llava/phi-3/seed0/scienceqa/answers",
-        spec={"benchmark": "scienceqa", "max_new_tokens": 3},
+        spec=SPEC,
         folder=folder,
         out=folder / "out",
         needs={},
@@ -238,6 +275,13 @@ def test_a_run_that_lost_its_last_answers_ends_with_the_same_bytes(study, kept, 
     predict(bench(study, folder.name), Runtime())
     assert result(study, folder.name) == result(study, "whole")
     assert (folder / "answers.jsonl").read_bytes() == growing
+
+
+def test_a_step_with_a_temperature_draws_its_answers_and_draws_them_again(study):
+    drawn = [replace(bench(study, name), spec={**SPEC, "temperature": 1.0, "seed": 0}) for name in ("one", "other")]
+    for each in drawn:
+        predict(each, Runtime())
+    assert result(study, "one") == result(study, "other") != result(study, "whole")
 
 
 def test_a_stopped_run_keeps_its_answers_and_goes_on(study):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vertebra.benchmarks import names
+from vertebra.benchmarks import of_a_study
 from vertebra.catalog import Catalog
 from vertebra.report import Cell, write_report
 from vertebra.report.grid import build_grid
@@ -48,7 +48,7 @@ def test_published_models_and_benchmarks_go_by_the_catalogues_names(shipped):
             assert backbone in catalog.names("backbones")
             assert set(numbers) <= set(COLUMNS)
         assert set(reference.notes) <= set(COLUMNS)
-    assert set(names()) <= set(COLUMNS)
+    assert set(of_a_study()) <= set(COLUMNS)
 
 
 def test_the_model_zoos_differ_from_the_study_where_the_study_ran_again(shipped):

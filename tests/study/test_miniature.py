@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vertebra.benchmarks import names
+from vertebra.benchmarks import of_a_study
 
 pytestmark = pytest.mark.study
 
@@ -39,7 +39,7 @@ def headlines(store: Path) -> Mapping[str, Mapping[str, float]]:
 
 
 def test_every_model_is_measured_on_every_benchmark(headlines):
-    assert {name: len(values) for name, values in headlines.items()} == dict.fromkeys(names(), MODELS)
+    assert {name: len(values) for name, values in headlines.items()} == dict.fromkeys(of_a_study(), MODELS)
     assert len(headlines) >= 16
 
 

@@ -22,6 +22,11 @@ def names() -> list[str]:
     return sorted(claims)
 
 
+def of_a_study() -> list[str]:
+    """Those that `benchmarks: all` stands for, sorted: the sixteen, and what plug-ins do not put beyond them."""
+    return [name for name in names() if not benchmark(name).beyond]
+
+
 def benchmark(name: str) -> Benchmark:
     """The benchmark of this name. `UnknownName` when there is none, `ConfigError` when its plug-in is broken."""
     if name not in names():

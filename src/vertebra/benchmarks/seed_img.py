@@ -21,7 +21,7 @@ from typing import Literal
 
 from vertebra.scoring.answers import llava
 from vertebra.scoring.benchmark import OPTION_LETTER, Answer, Benchmark, Find, Sample, Verdict
-from vertebra.scoring.letters import lone
+from vertebra.scoring.letters import lenient
 from vertebra.scoring.records import Record, annotation, checked, json_mapping
 from vertebra.scoring.sources import (
     Files,
@@ -108,11 +108,6 @@ def _grade(sample: Sample, text: str) -> Verdict:
     return Verdict(sample.id, float(text in sample.gold), text if text in tuple(OPTIONS) else None)
 
 
-def _lenient(sample: Sample, text: str) -> Verdict:
-    letter = lone(text, OPTIONS)
-    return Verdict(sample.id, float(letter in sample.gold), letter)
-
-
 def _upload(samples: Sequence[Sample], answers: Mapping[str, Answer]) -> str:
     """The leaderboard's JSONL: a line per question in the order of the file, those without an answer left out."""
     rows = [
@@ -172,4 +167,4 @@ _OFFICIAL = Benchmark(
         "hub": Source((Rows(lmms_lab("SEED-Bench"), (Table("test"),), _lay_out),)),
     },
 )
-BENCHMARK = replace(_OFFICIAL, variants=(replace(_OFFICIAL, protocol="llava+lenient", grade=_lenient),))
+BENCHMARK = replace(_OFFICIAL, variants=(replace(_OFFICIAL, protocol="llava+lenient", grade=lenient),))

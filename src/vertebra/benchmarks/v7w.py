@@ -12,6 +12,7 @@ text is final and whose pictures are already marked (`question_id`, `text`, no `
 """
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from pydantic import AliasChoices, Field
 from vertebra.chat import wording
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Benchmark, Sample
+from vertebra.scoring.letters import lenient
 from vertebra.scoring.records import Record, annotation, checked, rows
 from vertebra.scoring.regions import Corners, same
 from vertebra.scoring.sources import Files, Source
@@ -64,7 +66,7 @@ def _gold(record: _Pointing, where: str) -> str:
     raise DataError(f"{where}: the answer {record.answer} of {record.id!r} is none of its boxes.")
 
 
-BENCHMARK = Benchmark(
+_OFFICIAL = Benchmark(
     name="v7w",
     title="Visual7W",
     protocol="vip-llava",
@@ -81,3 +83,4 @@ BENCHMARK = Benchmark(
         "official": Source((Files(("mucai/ViP-LLaVA-Instruct",), (RECORDS,)),), lacks="Visual7W's pictures, as v7w/")
     },
 )
+BENCHMARK = replace(_OFFICIAL, variants=(replace(_OFFICIAL, protocol="vip-llava+lenient", grade=lenient),))

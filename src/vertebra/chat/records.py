@@ -26,7 +26,7 @@ from pathlib import Path
 from vertebra.chat import regions
 from vertebra.chat.conversation import Conversation, Turn
 from vertebra.chat.regions import Teller, Told
-from vertebra.chat.rows import IMAGE, Row
+from vertebra.chat.rows import IMAGE, Row, identified
 from vertebra.chat.vcr import meta, vcr
 from vertebra.errors import DataError
 from vertebra.spec import DataCompat, read_text
@@ -60,7 +60,7 @@ def sorted_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> tuple[l
     records, faults = [], []
     for number, fields in enumerate(_rows(path)):
         try:
-            records.append(_record(_row(fields, f"{path}: record {number}"), compat))
+            records.append(_record(identified(fields, f"{path}: record {number}"), compat))
         except DataError as error:
             faults.append(error)
     return records, faults
@@ -72,7 +72,7 @@ def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
     Where `image` is no list, the messages alone say how many images there are. `DataError` with the file
     and the record's id (or number) for the first bad one.
     """
-    return [_conversation(_row(fields, f"{path}: record {number}")) for number, fields in enumerate(_rows(path))]
+    return [_conversation(identified(fields, f"{path}: record {number}")) for number, fields in enumerate(_rows(path))]
 
 
 def _rows(path: Path) -> list[object]:
@@ -85,13 +85,6 @@ def _rows(path: Path) -> list[object]:
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
     return rows
-
-
-def _row(fields: object, where: str) -> Row:
-    """A record's fields and where it is, with its id."""
-    if not isinstance(fields, dict):
-        raise DataError(f"{where}: expected an object, found {type(fields).__name__}.")
-    return Row(fields, f"{where} (id {Row(fields, where).name})")
 
 
 def _conversation(row: Row) -> tuple[str, Conversation]:
@@ -111,9 +104,7 @@ def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
         if images and (odd := _REGION.search(" ".join(turn.text for turn in told.conversation.turns))):
             raise row.wrong(f"speaks of {odd[0]}, but has no `bboxes`.")
         return Record(name, images, lambda rng, folder: told)  # noqa: ARG005
-    if len(images) != 1:
-        raise row.wrong(f"a region record needs its `image`, one and no more, found {len(images)}.")
-    return Record(name, images, (tell or _own)(row, compat), (meta(row),) if source == "vcr" else ())
+    return Record(name, (row.image(),), (tell or _own)(row, compat), (meta(row),) if source == "vcr" else ())
 
 
 def _own(row: Row, _: frozenset[DataCompat]) -> Teller:

@@ -61,8 +61,10 @@ class Chosen:
         """The region as text refers to it."""
         return wording.phrase(self.kind, self.name, article)
 
-    def mark(self, region: Region, rng: random.Random) -> Mark:
-        """What is drawn."""
+    def mark(self, region: Region, rng: random.Random, *, constant: bool = False) -> Mark:
+        """What is drawn: as the training data have it or, `constant`, as the benchmarks have it."""
+        if constant:
+            return constant_mark(self.kind, region, self.ink, rng.getrandbits(32))
         return random_mark(self.kind, region, self.ink, rng)
 
 

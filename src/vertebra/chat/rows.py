@@ -78,6 +78,13 @@ class Row:
                 raise self.wrong(f"`image` must be a path inside the image folder, found {reprlib.repr(path)}.")
         return tuple(paths)
 
+    def image(self) -> str:
+        """The path of a record's one image."""
+        images = self.images()
+        if len(images) != 1:
+            raise self.wrong(f"a region record needs its `image`, one and no more, found {len(images)}.")
+        return images[0]
+
     def regions(self, number: int | None = None, boxes: str = "bboxes") -> list[Region]:
         """Those of a list of boxes, with the outlines of `segmentations` where there are any; `number` of them."""
         found = self.get(boxes, list)
@@ -112,6 +119,13 @@ class Row:
                 raise self.wrong(f"{what}: an outline is [x, y, x, y, ...] in pixels, found {reprlib.repr(flat)}.")
             polygons.append(list(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True)))
         return polygons
+
+
+def identified(fields: object, where: str) -> Row:
+    """A record that is told by its id. `DataError` for what is no object or has none."""
+    if not isinstance(fields, dict):
+        raise DataError(f"{where}: expected an object, found {type(fields).__name__}.")
+    return Row(fields, f"{where} (id {Row(fields, where).name})")
 
 
 def is_inside(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Visual Commonsense Reasoning as ViP-LLaVA trains on it (Zellers et al., arXiv:1811.10830): answer, then say why.
+"""Visual Commonsense Reasoning as ViP-LLaVA words it (Zellers et al., arXiv:1811.10830): answer, then say why.
 
     {"id": "vcr-12", "image": "vcr1images/movie/a.jpg", "meta_dir": "./dataset/vcr1images/movie/a.json",
      "class_names": ["person", "person", "cup"], "question": ["What", "is", [1], "holding", "?"],
@@ -6,7 +6,8 @@
     a.json   {"boxes": [[x1, y1, x2, y2, score], ...], "segms": [[[[x, y], ...], ...], ...]}
 
 A list among the words holds the numbers of objects, which are marked and spoken of by their marks. Objects that no text
-in use mentions are not drawn.
+in use mentions are not drawn. Training (`vcr`) has two rounds; the benchmarks ask once, with points as marks:
+`answering` for the answer (Q -> A), `reasoning` for the reason of the right one (QA -> R).
 """
 
 import json
@@ -14,6 +15,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vertebra.chat import wording
 from vertebra.chat.conversation import Conversation, Turn
@@ -74,9 +76,7 @@ def vcr(row: Row, _: frozenset[DataCompat]) -> Teller:
         for choices, right in ((found.answers, found.answer), (found.rationales, found.rationale)):
             has_options = rng.random() < 0.5
             rounds.append((choices, right) if has_options else ((choices[right],), 0))
-        texts = [found.question, *(text for choices, _ in rounds for text in choices)]
-        seen = mentioned(texts)
-        chosen = dict(zip(seen, choose(rng, len(seen), KINDS), strict=True))
+        chosen = _marked(rng, KINDS, [found.question, *(text for choices, _ in rounds for text in choices)])
         turns: list[Turn] = []
         for number, (choices, right) in enumerate(rounds):
             asked = (
@@ -91,11 +91,45 @@ def vcr(row: Row, _: frozenset[DataCompat]) -> Teller:
                 asked = f"{asked} {rng.choice(wording.VCR_OPTIONS)}{listed}"
                 answer = _styled(rng, wording.LETTERS[right], answer)
             turns += [Turn("user", asked, images=1 - number), Turn("assistant", answer)]
-        regions = objects(folder / found.meta, seen, row)
-        marks = tuple(chosen[each].mark(region, rng) for each, region in zip(seen, regions, strict=True))
+        regions = objects(folder / found.meta, list(chosen), row)
+        marks = tuple(each.mark(region, rng) for each, region in zip(chosen.values(), regions, strict=True))
         return Told(Conversation(tuple(turns)), marks)
 
     return tell
+
+
+class Choice(NamedTuple):
+    """A question with four lettered options, in one turn."""
+
+    text: str
+    letter: str
+    """Of the right one."""
+    chosen: Mapping[int, Chosen]
+    """How each object that it mentions is marked, in the order of their numbers."""
+
+
+def answering(found: Scene, rng: random.Random) -> Choice:
+    """The question and its four answers."""
+    chosen, (question, *answers) = _pointed(found, rng, [found.question, *found.answers])
+    return Choice(wording.choosing(question, answers), wording.LETTERS[found.answer], chosen)
+
+
+def reasoning(found: Scene, rng: random.Random) -> Choice:
+    """The question with its right answer, and four reasons for it."""
+    texts = [found.question, found.answers[found.answer], *found.rationales]
+    chosen, (question, answer, *reasons) = _pointed(found, rng, texts)
+    return Choice(wording.reasoning(question, answer, reasons), wording.LETTERS[found.rationale], chosen)
+
+
+def _pointed(found: Scene, rng: random.Random, texts: Sequence[Words]) -> tuple[dict[int, Chosen], list[str]]:
+    """Texts whose objects are at points and are always called what they are."""
+    chosen = _marked(rng, ("point",), texts)
+    return chosen, [spoken(text, chosen, found.names, rng, plain=True) for text in texts]
+
+
+def _marked(rng: random.Random, kinds: Sequence[str], texts: Iterable[Words]) -> dict[int, Chosen]:
+    seen = mentioned(texts)
+    return dict(zip(seen, choose(rng, len(seen), kinds), strict=True))
 
 
 def mentioned(texts: Iterable[Words]) -> list[int]:

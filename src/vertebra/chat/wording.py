@@ -47,6 +47,15 @@ def choosing(question: str, options: Sequence[str]) -> str:
     return "\n".join([question, *lines, "Answer with the option's letter from the given choices directly."])
 
 
+def reasoning(question: str, answer: str, reasons: Sequence[str]) -> str:
+    """A VCR question for the reason of a given answer, to the letter as in ViP-LLaVA's evaluation."""
+    asked = (
+        "I give you a question and its answer, I need you to provide a rationale explaining why the answer is right. "
+        f'"{question}" The answer is "{answer}".What is the rationale for this decision?'
+    )
+    return choosing(asked, reasons)
+
+
 def looking_twice(question: str) -> str:
     """A PointQA-LookTwice question, whose example is in a red rectangle."""
     return f"{question} The exemplary object is within the rectangle.{SHORTLY}"

@@ -152,7 +152,7 @@ class _Drawn(NamedTuple):
 
 
 def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
-    from vertebra.benchmarks import benchmark, names
+    from vertebra.benchmarks import benchmark, of_a_study
     from vertebra.catalog import Catalog
     from vertebra.plan import draw_plan
     from vertebra.store import Fingerprints, Store
@@ -160,7 +160,8 @@ def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
     if data is not None and not data.is_dir():
         raise DataError(f"The data folder {data} does not exist. Give --data the folder that holds the study's files.")
     study, catalog = Catalog.installed().study(name)
-    benchmarks = {chosen: benchmark(chosen) for chosen in (names() if study.benchmarks == "all" else study.benchmarks)}
+    chosen = of_a_study() if study.benchmarks == "all" else study.benchmarks
+    benchmarks = {name: benchmark(name) for name in chosen}
     store = Store(store_folder)
     fingerprints = Fingerprints.of(store, data)
     return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), benchmarks, store, fingerprints)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vertebra.miniature import lessons, regions
 from vertebra.miniature.benchmarks import SMALL, layout
+from vertebra.miniature.benchmarks.vcr import objects
 from vertebra.miniature.lessons import Lesson
 from vertebra.miniature.scenes import Scene, draw_scene, paint
 from vertebra.miniature.talk import caption
@@ -29,7 +30,7 @@ class Picture(NamedTuple):
 
 
 def make(out: Path, progress: Callable[[int, int], None]) -> None:
-    """Writes the whole folder: 4,000 training scenes and the sixteen benchmarks."""
+    """Writes the whole folder: 4,000 training scenes and all benchmarks."""
     _make(out, progress, scenes=4000, share=1.0)
 
 
@@ -53,7 +54,7 @@ def _make(out: Path, progress: Callable[[int, int], None], scenes: int, share: f
     told_of = {record["image"] for record in records["regions"] if isinstance(record, dict) and "meta_dir" in record}
     for scene, path in pictures:
         if path in told_of:
-            layout.write_json(images / _objects(path), regions.objects(scene))
+            layout.write_json(images / _objects(path), objects(scene))
     for number, name in enumerate(SMALL, start=1):
         make_benchmark(name, out / name, share)
         progress(scenes + number, total)

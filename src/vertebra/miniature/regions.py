@@ -8,18 +8,16 @@ Where a published source lets any kind of mark stand for an object, so do these.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
 
 from vertebra.miniature.benchmarks import layout
-from vertebra.miniature.scenes import COLORS, WORDS, Scene, Thing
+from vertebra.miniature.benchmarks.vcr import named as named_by_color
+from vertebra.miniature.scenes import WORDS, Scene, Thing
 from vertebra.miniature.talk import looking_twice, where, which
 from vertebra.scoring.benchmark import SHORT_ANSWER
 from vertebra.spec import Json
 
 Fields = dict[str, Json]
 """Of a record, without its id and image."""
-
-Choice = TypeVar("Choice")
 
 
 def named(rng: random.Random, scene: Scene) -> Fields:
@@ -83,27 +81,7 @@ def exemplified(rng: random.Random, scene: Scene) -> Fields:
 
 def reasoned(rng: random.Random, scene: Scene) -> Fields:
     """VCR's: which digit is marked, and why."""
-    at = rng.randrange(len(scene.things))
-    thing = scene.things[at]
-    answers, label = _among(rng, WORDS[thing.digit], WORDS)
-    colors, why = _among(rng, thing.color, tuple(COLORS))
-    return {
-        "class_names": ["digit"] * len(scene.things),
-        "question": ["Which", "digit", "is", [at], "?"],
-        "answer_choices": [[answer, "."] for answer in answers],
-        "answer_label": label,
-        "rationale_choices": [[[at], "is", color, "."] for color in colors],
-        "rationale_label": why,
-    }
-
-
-def objects(scene: Scene) -> Json:
-    """The file that a VCR record is told from: boxes with a score, outlines as points."""
-    flat = [_outline(scene, thing) for thing in scene.things]
-    return {
-        "boxes": [[*scene.box(thing), 1.0] for thing in scene.things],
-        "segms": [[[list(point) for point in zip(line[::2], line[1::2], strict=True)]] for line in flat],
-    }
+    return {"class_names": ["digit"] * len(scene.things), **named_by_color(rng, scene)}
 
 
 SOURCES: Mapping[str, tuple[int, Callable[[random.Random, Scene], Fields]]] = {
@@ -152,10 +130,3 @@ def _lies(scene: Scene, one: Thing, other: Thing) -> str:
     if row != row2:
         return "above" if row < row2 else "below"
     return "to the left of" if column < column2 else "to the right of"
-
-
-def _among(rng: random.Random, right: Choice, pool: Sequence[Choice]) -> tuple[list[Choice], int]:
-    """Four of a pool, and where the right one stands among them."""
-    four = [right, *rng.sample([one for one in pool if one != right], 3)]
-    rng.shuffle(four)
-    return four, four.index(right)

@@ -1,4 +1,4 @@
-"""Greedy answers of a checkpoint on this machine, appended batch by batch.
+"""Answers of a checkpoint on this machine, greedy or drawn by chance, appended batch by batch.
 
 Questions are batched by length on a grid that depends on the questions alone. A resumed step redoes the batch that was
 cut off and keeps what was written, so its answers are those of a run that was never stopped.
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import LogitsProcessorList
 
 from vertebra.bench import Bench
 from vertebra.benchmarks import benchmark
@@ -39,12 +40,20 @@ class Question(NamedTuple):
     """Token ids, an image taking as many as the tower has patches."""
 
 
+class Sampling(NamedTuple):
+    """Answers are drawn at a temperature, by the seed and the question's id alone."""
+
+    temperature: float
+    seed: int
+
+
 def predict(bench: Bench, runtime: Runtime) -> None:
     """Answers all questions of the step's benchmark into `out/answers.jsonl`; `Stopped` after a signal, resumable."""
     del runtime
     assert bench.model is not None
     assert bench.data is not None
     name, longest = str(bench.spec["benchmark"]), int(str(bench.spec["max_new_tokens"]))
+    sampling = _sampling(bench)
     folder = bench.data / name
     chosen = benchmark(name)
     samples = chosen.load(folder)
@@ -60,7 +69,7 @@ def predict(bench: Bench, runtime: Runtime) -> None:
         if any(question.sample.id not in answered for question in batch):
             rows = [
                 _row(bench, question.sample, text)
-                for question, text in zip(batch, answers(model, batch, folder, longest), strict=True)
+                for question, text in zip(batch, answers(model, batch, folder, longest, sampling), strict=True)
                 if question.sample.id not in answered
             ]
             append_rows(growing, rows)
@@ -86,8 +95,14 @@ def grid(questions: Sequence[Question]) -> list[list[Question]]:
 
 
 @torch.inference_mode()
-def answers(model: VisionLanguageModel, questions: Sequence[Question], folder: Path, max_new_tokens: int) -> list[str]:
-    """One greedy answer per question, stripped, without special tokens; images lie under `folder`.
+def answers(
+    model: VisionLanguageModel,
+    questions: Sequence[Question],
+    folder: Path,
+    max_new_tokens: int,
+    sampling: Sampling | None = None,
+) -> list[str]:
+    """One answer per question, stripped, without special tokens; greedy without `sampling`. Images lie under `folder`.
 
     `DataError` for an image that cannot be read.
     """
@@ -104,10 +119,34 @@ def answers(model: VisionLanguageModel, questions: Sequence[Question], folder: P
         attention_mask=mask.to(device),
         max_new_tokens=max_new_tokens,
         do_sample=False,
+        logits_processor=LogitsProcessorList([_Noise(sampling, questions)] if sampling else []),
         **seen,
     )
     texts = model.processor.tokenizer.batch_decode(written[:, ids.shape[1] :], skip_special_tokens=True)
     return [text.strip() for text in texts]
+
+
+class _Noise:
+    """Makes the likeliest token one that is drawn: logit + temperature · Gumbel noise is largest for a token as often
+    as softmax(logits / temperature) says. Each question has noise of its own, so that its batch does not matter.
+    """
+
+    def __init__(self, sampling: Sampling, questions: Sequence[Question]) -> None:
+        self.temperature = sampling.temperature
+        seeds = [int(digest([sampling.seed, question.sample.id])[:16], 16) for question in questions]
+        self.sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, _: Tensor, scores: Tensor) -> Tensor:
+        """`scores`: float[B, vocabulary], as generation has them; the noise is drawn on the CPU, for any device."""
+        waits = torch.stack([torch.empty(scores.shape[1]).exponential_(generator=source) for source in self.sources])
+        noise = -waits.clamp_min(torch.finfo(waits.dtype).tiny).log()
+        return scores + self.temperature * noise.to(scores)
+
+
+def _sampling(bench: Bench) -> Sampling | None:
+    if "temperature" not in bench.spec:
+        return None
+    return Sampling(float(str(bench.spec["temperature"])), int(str(bench.spec["seed"])))
 
 
 @lru_cache(maxsize=1)

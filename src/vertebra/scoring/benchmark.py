@@ -200,6 +200,8 @@ class Benchmark:
     """That of the protocol, then others that may be met in its place."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Where the files may be fetched from, by name, best first."""
+    beyond: bool = False
+    """Not one of the benchmarks that `benchmarks: all` in a study stands for."""
 
     @property
     def judged(self) -> bool:

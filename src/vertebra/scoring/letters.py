@@ -12,6 +12,8 @@ Where no rule finds a letter the official pipelines ask a language model; here t
 import re
 from collections.abc import Collection, Mapping
 
+from vertebra.scoring.benchmark import Sample, Verdict
+
 _PUNCTUATION = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 _FAILED = "Failed to obtain answer via API"
 _REFUSALS = (
@@ -66,6 +68,12 @@ def lone(text: str, letters: Collection[str]) -> str | None:
         return bare
     found = set(_ALONE.findall(text)) & set(letters)
     return found.pop() if len(found) == 1 else None
+
+
+def lenient(sample: Sample, text: str) -> Verdict:
+    """Whether the letter that stands alone is right, of options A to D."""
+    letter = lone(text, "ABCD")
+    return Verdict(sample.id, float(letter in sample.gold), letter)
 
 
 _ALONE = re.compile(r"(?<![A-Za-z0-9'’])[A-Z](?![A-Za-z0-9'’])")

@@ -91,8 +91,11 @@ def random_mark(kind: str, region: Region, colour: str | RGB, rng: random.Random
     return Mark(kind, region, _ink(colour), alpha, rng.getrandbits(32))
 
 
-def constant_mark(kind: str, region: Region, colour: str, seed: int = 0) -> Mark:
-    """A mark as the region benchmarks have it: one size (where the kind has one), half transparent."""
+def constant_mark(kind: str, region: Region, colour: str | RGB, seed: int = 0) -> Mark:
+    """A mark as the region benchmarks have it: one size (where the kind has one), half transparent.
+
+    `UnknownName` as for `random_mark`.
+    """
     if kind not in KINDS:
         raise UnknownName("kind of mark", kind, KINDS)
     return Mark(kind, region, _ink(colour), _HALF, seed, constant=True)

@@ -17,6 +17,7 @@ from vertebra.miniature.benchmarks.free import llava_wild, mm_vet
 from vertebra.miniature.benchmarks.letters import scienceqa, seed_img
 from vertebra.miniature.benchmarks.mme import mme
 from vertebra.miniature.benchmarks.regions import pointqa, v7w
+from vertebra.miniature.benchmarks.vcr import vcr
 from vertebra.miniature.benchmarks.vip_bench import vip_bench_bbox, vip_bench_human
 from vertebra.miniature.benchmarks.words import gqa, textvqa, vizwiz, vqav2
 from vertebra.miniature.benchmarks.yes_no import pope
@@ -29,7 +30,7 @@ class Small(NamedTuple):
     size: int
     """How many scenes or questions, as its writer counts."""
     twin: str | None = None
-    """The benchmark whose very scenes and questions these are, in Chinese or under other marks."""
+    """The benchmark whose very scenes and questions these are, in Chinese, under other marks or as another task."""
 
 
 SMALL: Mapping[str, Small] = {
@@ -49,4 +50,6 @@ SMALL: Mapping[str, Small] = {
     "mm_vet": Small(mm_vet, 36),
     "vip_bench_bbox": Small(vip_bench_bbox, 48),
     "vip_bench_human": Small(vip_bench_human, 48, "vip_bench_bbox"),
+    "vcr_qa": Small(vcr, 60),
+    "vcr_qar": Small(vcr, 60, "vcr_qa"),
 }
