@@ -87,7 +87,7 @@ def random_mark(kind: str, region: Region, colour: str | RGB, rng: random.Random
     """
     if kind not in KINDS:
         raise UnknownName("kind of mark", kind, KINDS)
-    alpha = rng.randint(*_ALPHA.get(kind, _OPAQUE))
+    alpha = rng.randint(*opacity(kind))
     return Mark(kind, region, _ink(colour), alpha, rng.getrandbits(32))
 
 
@@ -96,6 +96,11 @@ def constant_mark(kind: str, region: Region, colour: str, seed: int = 0) -> Mark
     if kind not in KINDS:
         raise UnknownName("kind of mark", kind, KINDS)
     return Mark(kind, region, _ink(colour), _HALF, seed, constant=True)
+
+
+def opacity(kind: str) -> tuple[int, int]:
+    """The faintest and the most opaque that training draws a kind, 1 to 255."""
+    return _ALPHA.get(kind, _OPAQUE)
 
 
 def random_colour(rng: random.Random) -> RGB:
