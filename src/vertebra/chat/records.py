@@ -14,7 +14,6 @@ several images https://github.com/LLaVA-VL/LLaVA-NeXT/blob/main/llava/train/trai
 A record that cannot be used is an error that names it; none is left out in silence.
 """
 
-import json
 import re
 import reprlib
 from collections.abc import Callable, Mapping
@@ -26,10 +25,10 @@ from pathlib import Path
 from vertebra.chat import regions
 from vertebra.chat.conversation import Conversation, Turn
 from vertebra.chat.regions import Teller, Told
-from vertebra.chat.rows import IMAGE, Row
+from vertebra.chat.rows import IMAGE, Row, read_json
 from vertebra.chat.vcr import meta, vcr
 from vertebra.errors import DataError
-from vertebra.spec import DataCompat, read_text
+from vertebra.spec import DataCompat
 
 _REGION = re.compile(r"<bbox\d*>")
 _NONE: frozenset[DataCompat] = frozenset()
@@ -76,12 +75,7 @@ def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
 
 
 def _rows(path: Path) -> list[object]:
-    try:
-        rows = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists nested by the thousand
-        raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
+    rows = read_json(path)
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
     return rows
