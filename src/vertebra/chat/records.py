@@ -42,6 +42,8 @@ class Record:
     images: tuple[str, ...]
     """Paths relative to the mixture's image folder, in the order of their places; none for text alone."""
     tell: Teller
+    kind: str
+    """A published source, such as refcocog or refcocog-gpt4v; `own regions`, `images` or `text alone`."""
     beside: tuple[str, ...] = ()
     """Further files that it is told from, relative to the same folder."""
 
@@ -104,10 +106,11 @@ def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
         told = Told(_shown(row, len(images)))
         if images and (odd := _REGION.search(" ".join(turn.text for turn in told.conversation.turns))):
             raise row.wrong(f"speaks of {odd[0]}, but has no `bboxes`.")
-        return Record(name, images, lambda rng, folder: told)  # noqa: ARG005
+        return Record(name, images, lambda rng, folder: told, "images" if images else "text alone")  # noqa: ARG005
     if len(images) != 1:
         raise row.wrong(f"a region record needs its `image`, one and no more, found {len(images)}.")
-    return Record(name, images, (tell or _own)(row, compat), (meta(row),) if source == "vcr" else ())
+    beside = (meta(row),) if source == "vcr" else ()
+    return Record(name, images, (tell or _own)(row, compat), kind if tell else "own regions", beside)
 
 
 def _own(row: Row, _: frozenset[DataCompat]) -> Teller:
