@@ -3,10 +3,13 @@
 import json
 
 import pytest
+import typer
 import yaml
 from PIL import Image
+from typer.testing import CliRunner
 
 from vertebra.catalog import Catalog
+from vertebra.cli.check import check as command
 from vertebra.cli.inspection import check_mixture
 from vertebra.errors import DataError
 
@@ -23,6 +26,9 @@ RECORDS = [
     {"id": "refcocog-gpt4v-9", "image": "4.png", "bboxes": BOXES[:1], "conversations": ASKED},
     {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]},
 ]
+
+app = typer.Typer()
+app.command()(command)
 
 
 @pytest.fixture
@@ -69,3 +75,10 @@ def test_what_is_left_out_is_counted_and_the_first_are_named(check, monkeypatch)
 def test_more_than_the_mixture_bears_is_an_error(check):
     with pytest.raises(DataError, match="1 of 8 records of few cannot be used"):
         check([*RECORDS, {"id": 9}], faulty=0.1)
+
+
+def test_a_mixture_of_one_s_own_is_checked_by_its_file(check, tmp_path):
+    check(RECORDS)
+    done = CliRunner().invoke(app, [str(tmp_path / "mixtures" / "few.yaml"), "--data", str(tmp_path)])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("few: 7 records")

@@ -125,7 +125,7 @@ def _by_gpt4v(row: Row, compat: frozenset[DataCompat], *, sees: bool, coin: bool
         first, *rest = said.turns
         said = Conversation((replace(first, images=1, places=()), *rest))
     kinds = ("rectangle", "ellipse") if coin else ()
-    return regions.conversed(row, said, kinds=kinds, coin=coin)
+    return regions.conversed(row, said, kinds=kinds, coin=coin, compat=compat)
 
 
 _SOURCES: Mapping[str, Callable[[Row, frozenset[DataCompat]], Teller]] = {

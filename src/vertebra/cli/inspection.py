@@ -66,8 +66,10 @@ def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> Non
 def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
     """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
     from vertebra.data.dataset import open_mixture
+    from vertebra.spec import Mixture, read_spec
 
-    mixture = catalog.mixture(name)
+    mixture = read_spec(Path(name), Mixture) if name.endswith((".yaml", ".yml")) else catalog.mixture(name)
+    name = mixture.name
     if mixture.count is None:
         typer.echo(f"{name} does not say how many records it should hold.", err=True)
     found = open_mixture(mixture, _data(data), seed=0)
