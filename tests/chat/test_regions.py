@@ -5,7 +5,7 @@ import random
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vertebra.chat import Turn, wording
 from vertebra.chat.records import read_records
 from vertebra.chat.regions import Told, Untellable, choose
+from vertebra.spec import DataCompat
 from vertebra.visual.kinds import KINDS
 from vertebra.visual.marks import COLOURS
 
@@ -279,6 +280,19 @@ def test_published_quirk_a_point_needs_an_outline(tellings):
         tellings(DESCRIBING, 60, "point_needs_outline")
 
 
+def test_gpt_4v_s_conversations_have_the_published_quirks_too(tellings):
+    with pytest.raises(Untellable):
+        tellings(CHATTED, 60, "point_needs_outline")
+    two = {**MARKED, "id": "vg_rel-gpt4v-1"}
+    pairs = [one.marks for one in tellings(two, 60, "shared_colour")]
+    assert {first.colour == second.colour for first, second in pairs if first.kind != second.kind} == {True}
+
+
+def test_one_s_own_records_have_no_published_quirks(tellings):
+    compat = ("point_needs_outline", "shared_colour", "region_without_image", "unnamed_region")
+    assert tellings(MARKED, 60, *compat) == tellings(MARKED, 60)
+
+
 def test_the_quirks_draw_the_same_marks_otherwise(tellings):
     """So that arms with and without one differ in it alone."""
     plain = [one.marks for one in tellings(DESCRIBING, 20)]
@@ -294,3 +308,21 @@ def test_a_record_is_told_again_and_again_from_the_same_fields(tellings, record)
     for one in (first, last):
         assert one.conversation.images == 1
         assert not any("<bbox" in turn.text or "<obj" in turn.text for turn in one.conversation.turns)
+
+
+def test_the_documented_example_is_a_record(tellings):
+    page = (Path(__file__).parents[2] / "docs" / "regions.md").read_text()
+    (record,) = json.loads(page.split("```json\n")[1].split("```")[0])
+    for told in tellings(record, 20):
+        assert {mark.kind for mark in told.marks} <= {"arrow", "mask contour"}
+        assert [len(mark.region.polygons) for mark in told.marks] == [1, 0]
+        assert not re.search("<bbox|<obj", " ".join(turn.text for turn in told.conversation.turns))
+
+
+def test_every_kind_and_every_quirk_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "regions.md").read_text()
+    for kind in KINDS:
+        assert f"| {kind} |" in page
+        assert wording.phrase(kind, "red") in page
+    for quirk in get_args(DataCompat):
+        assert f"| `{quirk}` (D" in page

@@ -123,6 +123,21 @@ def test_a_stage_learns_from_several_images_and_names_what_does_not_fit(training
     assert [row["lost"] for row in rows if "lost" in row] == [["many"]]
 
 
+def test_records_that_were_left_out_are_told_first_in_the_log(training):
+    laid = training("llava", "vicuna-s", {"epochs": 0.2})
+    bench = laid.bench("run")
+    records = json.loads((laid.root / "few.json").read_text())
+    unanswered = [{"id": f"u{number}", "conversations": []} for number in range(21)]
+    (laid.root / "few.json").write_text(json.dumps([*records, *unanswered]))
+    bench.spec["mixture"]["faulty"] = 0.9
+    train(bench, Runtime())
+    first, *others = read_rows(laid.root / "run" / "log.jsonl")
+    assert (first["left_out"], len(first["faults"])) == (21, 20)
+    assert "record 11 (id u0): `conversations` must go human, gpt" in first["faults"][0]
+    assert others
+    assert not any("left_out" in row for row in others)
+
+
 def test_a_stage_of_text_alone_is_trained(training):
     laid = training("llava", "vicuna-s", {"mixture": "words"})
     train(laid.bench("run"), Runtime())

@@ -14,7 +14,6 @@ several images https://github.com/LLaVA-VL/LLaVA-NeXT/blob/main/llava/train/trai
 A record that cannot be used is an error that names it; none is left out in silence.
 """
 
-import json
 import re
 import reprlib
 from collections.abc import Callable, Mapping
@@ -26,10 +25,10 @@ from pathlib import Path
 from vertebra.chat import regions
 from vertebra.chat.conversation import Conversation, Turn
 from vertebra.chat.regions import Teller, Told
-from vertebra.chat.rows import IMAGE, Row, identified
+from vertebra.chat.rows import IMAGE, Row, identified, read_json
 from vertebra.chat.vcr import meta, vcr
 from vertebra.errors import DataError
-from vertebra.spec import DataCompat, read_text
+from vertebra.spec import DataCompat
 
 _REGION = re.compile(r"<bbox\d*>")
 _NONE: frozenset[DataCompat] = frozenset()
@@ -43,6 +42,8 @@ class Record:
     images: tuple[str, ...]
     """Paths relative to the mixture's image folder, in the order of their places; none for text alone."""
     tell: Teller
+    kind: str
+    """A published source, such as refcocog or refcocog-gpt4v; `own regions`, `images` or `text alone`."""
     beside: tuple[str, ...] = ()
     """Further files that it is told from, relative to the same folder."""
 
@@ -76,12 +77,7 @@ def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
 
 
 def _rows(path: Path) -> list[object]:
-    try:
-        rows = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists nested by the thousand
-        raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
+    rows = read_json(path)
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
     return rows
@@ -103,8 +99,9 @@ def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
         told = Told(_shown(row, len(images)))
         if images and (odd := _REGION.search(" ".join(turn.text for turn in told.conversation.turns))):
             raise row.wrong(f"speaks of {odd[0]}, but has no `bboxes`.")
-        return Record(name, images, lambda rng, folder: told)  # noqa: ARG005
-    return Record(name, (row.image(),), (tell or _own)(row, compat), (meta(row),) if source == "vcr" else ())
+        return Record(name, images, lambda rng, folder: told, "images" if images else "text alone")  # noqa: ARG005
+    beside = (meta(row),) if source == "vcr" else ()
+    return Record(name, (row.image(),), (tell or _own)(row, compat), kind if tell else "own regions", beside)
 
 
 def _own(row: Row, _: frozenset[DataCompat]) -> Teller:
@@ -119,7 +116,7 @@ def _by_gpt4v(row: Row, compat: frozenset[DataCompat], *, sees: bool, coin: bool
         first, *rest = said.turns
         said = Conversation((replace(first, images=1, places=()), *rest))
     kinds = ("rectangle", "ellipse") if coin else ()
-    return regions.conversed(row, said, kinds=kinds, coin=coin)
+    return regions.conversed(row, said, kinds=kinds, coin=coin, compat=compat)
 
 
 _SOURCES: Mapping[str, Callable[[Row, frozenset[DataCompat]], Teller]] = {

@@ -98,9 +98,7 @@ def refcocog(row: Row, compat: frozenset[DataCompat]) -> Teller:
     (region,) = row.regions(1)
 
     def tell(rng: random.Random, _: Path) -> Told:
-        chosen = _any_colour(rng, rng.choice(_ALL))
-        if "point_needs_outline" in compat and chosen.kind == "point" and not region.polygons:
-            raise Untellable
+        (chosen,) = _as_published([_any_colour(rng, rng.choice(_ALL))], [region], compat)
         there = chosen.phrase() if "unnamed_region" not in compat else ""
         asked = rng.choice(wording.UNTOLD) if rng.random() < 0.25 else wording.describing(there)
         return _asked(asked, answer, [chosen.mark(region, rng)], compat)
@@ -113,17 +111,23 @@ def vg_rel(row: Row, compat: frozenset[DataCompat]) -> Teller:
     answer, regions = row.answer(), row.regions(2)
 
     def tell(rng: random.Random, _: Path) -> Told:
-        chosen = _pair(rng, compat)
+        chosen = _as_published(choose(rng, 2, _OUTLINED), regions, compat)
         marks = [each.mark(region, rng) for each, region in zip(chosen, regions, strict=True)]
         return _asked(wording.relating(*(each.phrase() for each in chosen)), answer, marks, compat)
 
     return tell
 
 
-def _pair(rng: random.Random, compat: frozenset[DataCompat]) -> list[Chosen]:
-    chosen = choose(rng, 2, _OUTLINED)
-    if "shared_colour" in compat and chosen[0].kind != chosen[1].kind:
-        chosen[1] = replace(chosen[0], kind=chosen[1].kind)
+def _as_published(
+    chosen: Sequence[Chosen], regions: Sequence[Region], compat: frozenset[DataCompat]
+) -> Sequence[Chosen]:
+    """A choice as the published code makes it, as far as that is wanted. `Untellable` where it fails on it."""
+    if "point_needs_outline" in compat and any(
+        each.kind == "point" and not region.polygons for each, region in zip(chosen, regions, strict=True)
+    ):
+        raise Untellable
+    if "shared_colour" in compat and len(chosen) == 2 and chosen[0].kind != chosen[1].kind:
+        return chosen[0], replace(chosen[0], kind=chosen[1].kind)
     return chosen
 
 
@@ -201,7 +205,14 @@ def point_qa(row: Row, _: frozenset[DataCompat]) -> Teller:
     return tell
 
 
-def conversed(row: Row, said: Conversation, *, kinds: Sequence[str] = (), coin: bool = False) -> Teller:
+def conversed(
+    row: Row,
+    said: Conversation,
+    *,
+    kinds: Sequence[str] = (),
+    coin: bool = False,
+    compat: frozenset[DataCompat] = frozenset(),
+) -> Teller:
     """A conversation with placeholders, one for each region; with a `coin`, some phrases have no "the".
 
     Marks are of the record's own `kinds`, else of those given here, else of all.
@@ -214,7 +225,7 @@ def conversed(row: Row, said: Conversation, *, kinds: Sequence[str] = (), coin: 
         raise row.wrong(f"its messages must speak of <bbox0> to <bbox{len(regions) - 1}>, one for each box.")
 
     def tell(rng: random.Random, _: Path) -> Told:
-        chosen = choose(rng, len(regions), kinds)
+        chosen = _as_published(choose(rng, len(regions), kinds), regions, compat)
         phrases = [each.phrase(not coin or rng.random() < 0.5) for each in chosen]
         turns = [
             replace(turn, text=_PLACE.sub(lambda found: phrases[int(found[1] or 0)], turn.text)) for turn in said.turns

@@ -4,6 +4,7 @@ row = Row({"id": "v7w-4", "bboxes": [[1, 2, 30, 40]], ...}, "records.json: recor
 row.words("question")    row.regions()
 """
 
+import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vertebra.errors import DataError
+from vertebra.spec import read_text
 from vertebra.visual.regions import Region, outlined, region
 
 IMAGE = "<image>"
@@ -102,7 +104,7 @@ class Row:
 
     def region(self, box: object, outline: object = None, what: str = "its box") -> Region:
         """A region of [x1, y1, x2, y2] and, or null, flat polygons [x, y, x, y, ...], all in pixels."""
-        if not (isinstance(box, list) and len(box) == 4 and all(map(_is_pixel, box))):
+        if not (isinstance(box, list) and len(box) == 4 and all(map(is_pixel, box))):
             raise self.wrong(f"{what}: a box is [x1, y1, x2, y2] in pixels, found {reprlib.repr(box)}.")
         try:
             found = region(box)
@@ -115,7 +117,7 @@ class Row:
     def _polygons(self, outline: object, what: str) -> list[list[tuple[float, float]]]:
         polygons = []
         for flat in outline if isinstance(outline, list) else [None]:
-            if not (isinstance(flat, list) and len(flat) % 2 == 0 and all(map(_is_pixel, flat))):
+            if not (isinstance(flat, list) and len(flat) % 2 == 0 and all(map(is_pixel, flat))):
                 raise self.wrong(f"{what}: an outline is [x, y, x, y, ...] in pixels, found {reprlib.repr(flat)}.")
             polygons.append(list(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True)))
         return polygons
@@ -128,12 +130,23 @@ def identified(fields: object, where: str) -> Row:
     return Row(fields, f"{where} (id {Row(fields, where).name})")
 
 
+def read_json(path: Path) -> object:
+    """What a JSON file holds. `DataError` with its line where it is not whole."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists nested by the thousand
+        raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
+
+
 def is_inside(path: str) -> bool:
     """Whether a relative path leads out of no folder."""
     return bool(path) and not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
-def _is_pixel(side: object) -> bool:
+def is_pixel(side: object) -> bool:
+    """Whether it is a number that can be a place in a picture."""
     return isinstance(side, int | float) and not isinstance(side, bool) and abs(side) < 1e9  # NaN is not
 
 

@@ -15,6 +15,7 @@ from vertebra.cli.check import check
 from vertebra.cli.convert import convert
 from vertebra.cli.draw import mark, show
 from vertebra.cli.fetch import fetch
+from vertebra.cli.regions import regions
 from vertebra.cli.score import score
 from vertebra.cli.study import plan, report, run, status
 from vertebra.cli.text import paragraph
@@ -45,7 +46,7 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, score, check, fetch, convert, show, mark):
+    for command in (plan, run, status, report, score, check, fetch, convert, regions, show, mark):
         app.command()(command)
     return app
 

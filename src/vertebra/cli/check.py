@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -41,7 +41,10 @@ class _Row(NamedTuple):
 
 def check(
     name: Annotated[
-        str, typer.Argument(help="A backbone, such as llama-3-8b, or its YAML file; a benchmark; a mixture.")
+        str,
+        typer.Argument(
+            help="A backbone, such as llama-3-8b, or its YAML file; a benchmark; a mixture, or its mixtures/*.yaml."
+        ),
     ],
     data: Annotated[
         Path | None,
@@ -69,8 +72,7 @@ def check(
     from vertebra.catalog import Catalog
 
     catalog = Catalog.installed()
-    is_file = Path(name).suffix in (".yaml", ".yml")
-    kind = "backbone" if is_file else kind_of(name, catalog, ("backbone", "benchmark", "mixture"))
+    kind = _kind_of_file(Path(name)) or kind_of(name, catalog, ("backbone", "benchmark", "mixture"))
     if kind != "backbone" and (tokenizer or conversations or tokens):
         raise ConfigError(f"{name} is a {kind}; --tokenizer, --conversations and --tokens are for backbones.")
     if prompt and kind != "benchmark":
@@ -84,6 +86,13 @@ def check(
     else:
         talks = _Talks(conversations, tokens, stage, longest, image_tokens, show)
         _check_backbone(catalog, name, tokenizer, talks, as_json)
+
+
+def _kind_of_file(path: Path) -> Literal["backbone", "mixture"] | None:
+    """What a YAML file describes, by the catalogue's folder that it lies in."""
+    if path.suffix not in (".yaml", ".yml"):
+        return None
+    return "mixture" if path.absolute().parent.name == "mixtures" else "backbone"
 
 
 class _Talks(NamedTuple):

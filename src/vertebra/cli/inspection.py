@@ -5,12 +5,13 @@ vertebra check pope --data data/ --json
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from vertebra.cli.text import checked, printable
+from vertebra.cli.text import checked, paragraph, printable
 from vertebra.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from vertebra.scoring.benchmark import Benchmark, Sample
     from vertebra.scoring.inspection import Inspection
     from vertebra.spec import Json
+
+_SHOWN, _NAMED = 5, 20
+"""Records left out that are named to people, and in JSON."""
 
 
 def check_benchmark(name: str, data: Path | None, as_json: bool) -> None:
@@ -62,15 +66,28 @@ def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> Non
 def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
     """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
     from vertebra.data.dataset import open_mixture
+    from vertebra.spec import Mixture, read_spec
 
-    mixture = catalog.mixture(name)
+    mixture = read_spec(Path(name), Mixture) if name.endswith((".yaml", ".yml")) else catalog.mixture(name)
+    name = mixture.name
     if mixture.count is None:
         typer.echo(f"{name} does not say how many records it should hold.", err=True)
-    found = len(open_mixture(mixture, _data(data), seed=0).records)
+    found = open_mixture(mixture, _data(data), seed=0)
+    kinds = dict(Counter(record.kind for record in found.records).most_common())
     if as_json:
-        typer.echo(json.dumps({"mixture": name, "passed": True, "records": found}))
-    else:
-        typer.echo(f"{name}: {found:,} records, and every image file is there.")
+        faulty: dict[str, Json] = {"left_out": len(found.faults), "faults": list(found.faults[:_NAMED])}
+        document = {"mixture": name, "passed": True, "records": len(found), "kinds": {**kinds}, **faulty}
+        typer.echo(json.dumps(document))
+        return
+    typer.echo(paragraph(f"{name}: {len(found):,} records, and every image file is there."))
+    for kind, number in kinds.items():
+        typer.echo(f"{number:>11,} {kind}")
+    if found.faults:
+        typer.echo(paragraph(f"{len(found.faults):,} more cannot be used and are left out:"))
+        for fault in found.faults[:_SHOWN]:
+            typer.echo(paragraph(f"  {fault}", hang=2))
+        if len(found.faults) > _SHOWN:
+            typer.echo(f"  and {len(found.faults) - _SHOWN:,} more")
 
 
 def _prompt(sample: "Sample") -> "dict[str, Json]":

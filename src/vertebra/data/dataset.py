@@ -21,6 +21,9 @@ from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
 
 
+_TRIES = 1000
+
+
 class Sample(NamedTuple):
     """One record in words and pixels."""
 
@@ -47,13 +50,12 @@ class Dataset:
         """The record at an index as it is told in an epoch. `DataError` when an image cannot be read."""
         record = self.records[index]
         rng = random.Random(digest([self.seed, epoch, record.id]))
-        while True:
+        for _ in range(_TRIES):
             try:
-                told = record.tell(rng, self.images)
-                break
+                return self._looked_at(record, record.tell(rng, self.images))
             except Untellable:  # as the published code does, when that is wanted
                 record = self.records[rng.randrange(len(self.records))]
-        return self._looked_at(record, told)
+        raise DataError(f"No record was found that can stand for record {record.id}, in {_TRIES} draws.")
 
     def _looked_at(self, record: Record, told: Told) -> Sample:
         where, seen = f"record {record.id}", record.images[: told.conversation.images]

@@ -7,7 +7,9 @@ applied to supervised positions alone.
     log.jsonl    {"time": 1732300000.1, "step": 120, "loss": 1.93, "learning_rate": 0.0019, "supervised": 412}
 
 gets a line about once a second and one for the last step; after a resume it may hold a step twice. A batch with
-samples that are too long gets a line with their names, {"cut": ["17"], "lost": []}.
+samples that are too long gets a line with their names, {"cut": ["17"], "lost": []}. Where the mixture lets records be
+left out that cannot be used, the first line says how many and what is wrong with the first twenty,
+{"left_out": 2, "faults": ["mine.json: record 4 (id 12): ...", ...]}.
 """
 
 import math
@@ -32,6 +34,9 @@ from vertebra.train.lora import Adapted
 from vertebra.train.optimizer import cosine, optimizer_for, pace
 from vertebra.train.resume import Checkpoints
 from vertebra.train.shortened import Shortened
+
+_NAMED = 20
+"""Records that a log names of those left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ def train(bench: Bench, runtime: Runtime) -> None:
     recipe = Recipe.of(bench.spec)
     assert bench.data is not None
     dataset = open_mixture(recipe.mixture, bench.data, recipe.seed)
+    if dataset.faults:
+        bench.log(left_out=len(dataset.faults), faults=list(dataset.faults[:_NAMED]))
     fresh = (recipe.family, recipe.backbone, recipe.template, recipe.seed)
     model = load(bench.model) if bench.model else assemble(*fresh)
     lora = recipe.stage.lora

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vertebra.errors import DataError
 
@@ -50,6 +50,17 @@ def read_image(path: Path, where: str = "") -> Image.Image:
     if image.mode in ("I", "F"):
         raise DataError(f"{path} is 32-bit grey{asked}, and nothing says what is white. Save it with 8 or 16 bits.")
     return rgb(image)
+
+
+def orientation(path: Path) -> int:
+    """How viewers turn a picture that `read_image` reads as it is stored: EXIF's 1 (not at all) to 8."""
+    with Image.open(path, formats=FORMATS) as image:
+        image.load()  # a TIFF is turned now, and does not say so any more
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation)
+        except _BROKEN:  # viewers, too, make nothing of broken EXIF
+            turned = None
+    return turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
 
 
 def rgb(image: Image.Image) -> Image.Image:

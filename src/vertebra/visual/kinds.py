@@ -107,20 +107,18 @@ def mask(brush: Brush) -> None:
 
 def mask_contour(brush: Brush) -> None:
     """The region's outlines, drawn at every shift of up to a width to each side."""
-    reach = brush.line(1, 2)
-    outline = Image.new("L", (brush.layer.width + 2 * reach, brush.layer.height + 2 * reach))
+    reach, around = brush.line(1, 2), brush.region.bounds()
+    # Room for two shifts to each side, and a pixel for Pillow's rounding.
+    left, upper = int(around.x1) - 2 * reach, int(around.y1) - 2 * reach
+    outline = Image.new("L", (int(around.x2) + 2 * reach + 2 - left, int(around.y2) + 2 * reach + 2 - upper))
     pen = ImageDraw.Draw(outline)
     for shape in brush.region.shapes():
-        pen.polygon([(x + reach, y + reach) for x, y in shape], outline=255)
-    box = outline.getbbox()
-    if box is None:  # of a single pixel Pillow draws no polygon
-        x, y = (int(side) + reach for side in brush.region.bounds().centre)
-        outline.putpixel((x, y), 255)
-        box = x, y, x + 1, y + 1
-    near = (box[0] - reach, box[1] - reach, box[2] + reach, box[3] + reach)
-    spread = _spread(np.asarray(outline.crop(near)) > 0, reach)
+        pen.polygon([(x - left, y - upper) for x, y in shape], outline=255)
+    if outline.getbbox() is None:  # of a single pixel Pillow draws no polygon
+        outline.putpixel((2 * reach, 2 * reach), 255)
+    spread = _spread(np.asarray(outline), 2 * reach + 1) > 0
     stamp = Image.fromarray(np.where(spread, np.uint8(brush.alpha), np.uint8(0)))
-    brush.layer.paste(stamp, (near[0] - reach, near[1] - reach))
+    brush.layer.paste(stamp, (left + reach, upper + reach))
 
 
 def arrow(brush: Brush) -> None:
@@ -170,14 +168,13 @@ def _widest_angle(corners: Polygon | Sequence[Point]) -> float:
     return math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
 
 
-def _spread(drawn: np.ndarray, reach: int) -> np.ndarray:
-    """Every pixel that has a drawn one at most `reach` rows and columns away: one axis, then the other."""
-    for axis in (0, 1):
-        sums = np.cumsum(drawn, axis=axis, dtype=np.int32)
-        size = drawn.shape[axis]
-        upper = np.take(sums, np.minimum(np.arange(size) + reach, size - 1), axis=axis)
-        lower = np.take(sums, np.maximum(np.arange(size) - reach - 1, 0), axis=axis)
-        first = np.arange(size) <= reach
-        lower = np.where(first[:, None] if axis == 0 else first[None, :], 0, lower)
-        drawn = upper > lower
+def _spread(drawn: np.ndarray, size: int) -> np.ndarray:
+    """Of every window of size × size pixels, whether any is drawn: one axis after the other, windows doubled."""
+    for _ in range(2):
+        reached = 1
+        while reached < size:
+            step = min(reached, size - reached)
+            drawn = drawn[step:] | drawn[:-step]
+            reached += step
+        drawn = drawn.T
     return drawn

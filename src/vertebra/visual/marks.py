@@ -65,8 +65,10 @@ def draw(image: Image.Image, marks: Iterable[Mark]) -> Image.Image:
     if picture is image:
         picture = image.copy()
     for mark in marks:
-        # Onto an opaque picture, pasting through a layer gives what Image.alpha_composite gives, in half the time.
-        picture.paste(mark.colour, mask=layer(mark, picture.size))
+        covered = layer(mark, picture.size)
+        # Onto an opaque picture, pasting through a layer gives what Image.alpha_composite gives, and only where it is.
+        if box := covered.getbbox():
+            picture.paste(mark.colour, box, covered.crop(box))
     return picture
 
 
@@ -87,7 +89,7 @@ def random_mark(kind: str, region: Region, colour: str | RGB, rng: random.Random
     """
     if kind not in KINDS:
         raise UnknownName("kind of mark", kind, KINDS)
-    alpha = rng.randint(*_ALPHA.get(kind, _OPAQUE))
+    alpha = rng.randint(*opacity(kind))
     return Mark(kind, region, _ink(colour), alpha, rng.getrandbits(32))
 
 
@@ -99,6 +101,11 @@ def constant_mark(kind: str, region: Region, colour: str | RGB, seed: int = 0) -
     if kind not in KINDS:
         raise UnknownName("kind of mark", kind, KINDS)
     return Mark(kind, region, _ink(colour), _HALF, seed, constant=True)
+
+
+def opacity(kind: str) -> tuple[int, int]:
+    """The faintest and the most opaque that training draws a kind, 1 to 255."""
+    return _ALPHA.get(kind, _OPAQUE)
 
 
 def random_colour(rng: random.Random) -> RGB:
