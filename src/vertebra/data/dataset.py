@@ -20,7 +20,6 @@ from vertebra.spec import Mixture, digest
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
 
-
 _TRIES = 1000
 
 
