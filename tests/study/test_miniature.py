@@ -54,6 +54,15 @@ def test_models_that_were_shown_visual_prompts_read_them(headlines):
     assert min(shown.values()) >= 70, shown
 
 
+@pytest.mark.parametrize("name", ["v7w", "pointqa", "vip_bench_bbox", "vip_bench_human"])
+def test_on_every_region_benchmark_they_are_well_above_those_that_were_not(headlines, name):
+    shown, never = (
+        [value for model, value in headlines[name].items() if ("vip" in model) == is_shown]
+        for is_shown in (True, False)
+    )
+    assert min(shown) >= max(never) + 10, headlines[name]
+
+
 def test_models_that_were_never_shown_visual_prompts_guess_at_them(headlines):
     never = {name: value for name, value in headlines["v7w"].items() if "vip" not in name}
     assert max(never.values()) <= 45, never

@@ -114,7 +114,7 @@ def _regions(rng: random.Random, number: int, picture: Picture) -> list[Json]:
     source = rng.choices([*kinds], weights=[share for share, _ in kinds.values()])[0]
     if source == "v7w" and len(scene.things) != 4:
         source = rng.choice(("refcocog", "pointQA_twice"))
-    marked = regions.named if rng.random() < 0.7 else regions.pointed
+    marked = regions.named if rng.random() < 0.8 else regions.pointed
     records: list[Json] = []
     for name, make in (("marked", marked), (source, kinds[source][1])):
         record: dict[str, Json] = {"id": f"{name}-{number}", "image": picture.path, **make(rng, scene)}

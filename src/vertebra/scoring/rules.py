@@ -1,6 +1,7 @@
 """A judge made of rules, for studies that must run anywhere: it looks for words and understands nothing.
 
     grade("... | -1 <AND> -5 | x = -1 | ")      "0.5"      half of the parts are there
+    grade("... | five<OR>5 | one, two, three, four, five, six | ")      "0.5"      and so are as many words again
     grade("... [Assistant 2]\\nA dog. ...")      "10 6"     half of the reference answer's words are there
 
 It reads the same prompts as any judge, and its scores carry its name: `judge=rules (scripted)`.
@@ -40,7 +41,14 @@ def grade(prompt: str) -> str:
         return f"10 {1 + round(9 * _share(_words(reference[1]), candidate[1]))}\nCounted words."
     *_, truth, answer, _ = prompt.split(" | ")
     parts = truth.split("<AND>")
-    return f"{sum(_holds(part, answer) for part in parts) / len(parts):.1f}"
+    held = sum(_holds(part, answer) for part in parts) / len(parts)
+    return f"{held * _brevity(parts, answer):.1f}"
+
+
+def _brevity(parts: list[str], answer: str) -> float:
+    """One up to twice as many words as the ground truth has and one more; who lists everything hits on everything."""
+    longest = sum(max(len(_words(choice)) for choice in part.split("<OR>")) for part in parts)
+    return min(1.0, (2 * longest + 1) / max(len(_words(answer)), 1))
 
 
 def _holds(part: str, answer: str) -> bool:

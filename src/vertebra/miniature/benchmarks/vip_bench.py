@@ -1,11 +1,11 @@
 """ViP-Bench in small: questions on regions that are marked in the pictures, by boxes or as by hand.
 
-"Which digit is within the <obj>?"    bbox: "... within the red rectangle?"   human: "... within the red ellipse?"
+"Which digit is within the <obj>?"    in both: "Which digit is within the red rectangle?"
 """
 
-import math
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -18,21 +18,21 @@ from vertebra.spec import Json
 from vertebra.visual.marks import COLOURS, constant_mark, draw
 from vertebra.visual.regions import Box, Region
 
-_STROKES = 24
-"""Points of a line drawn by hand."""
+_STROKES = 6
+"""Points of each side that is drawn by hand."""
 
 
 def vip_bench_bbox(rng: random.Random, folder: Path, questions: int) -> None:
     """Rectangles, as ViP-LLaVA's models are shown them."""
-    _write(rng, folder, questions, "bbox", "rectangle")
+    _write(rng, folder, questions, "bbox")
 
 
 def vip_bench_human(rng: random.Random, folder: Path, questions: int) -> None:
-    """The same questions on the same scenes, with ellipses of an unsteady hand."""
-    _write(rng, folder, questions, "human", "ellipse")
+    """The same questions on the same scenes, with boxes of an unsteady hand."""
+    _write(rng, folder, questions, "human")
 
 
-def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: str) -> None:
+def _write(rng: random.Random, folder: Path, questions: int, split: str) -> None:
     metadata: dict[str, Json] = {}
     asked: list[Row] = []
     for number in range(questions):
@@ -43,9 +43,10 @@ def _write(rng: random.Random, folder: Path, questions: int, split: str, shape: 
         regions = [place for place in ("<obj>", "<obj1>", "<obj2>") if place in question]
         text = question
         for region, color in zip(regions, colors, strict=False):
-            text = text.replace(region, f"{color} {shape}")
+            text = text.replace(region, f"{color} rectangle")
         # The hand has a seed of its own, so that both splits draw the same scenes.
-        picture = _marked(random.Random(name), scene, things[: len(regions)], colors, shape)
+        hand = random.Random(name) if split == "human" else None
+        picture = _marked(scene, things[: len(regions)], colors, hand)
         layout.store(picture, folder / split / "images" / f"{name}.png")
         said: dict[str, Json] = {"image_source": "digits", "image": f"{name}.png", "question": question}
         metadata[name] = {**said, "answer": answer, "capability": [*capability]}
@@ -68,24 +69,23 @@ def _questions(one: Thing, other: Thing) -> list[tuple[str, str, tuple[str, ...]
     ]
 
 
-def _marked(
-    rng: random.Random, scene: Scene, things: Sequence[Thing], colors: Sequence[str], shape: str
-) -> Image.Image:
+def _marked(scene: Scene, things: Sequence[Thing], colors: Sequence[str], hand: random.Random | None) -> Image.Image:
     picture = paint(scene)
     boxes = list(zip(map(scene.box, things), colors, strict=False))
-    if shape == "rectangle":
+    if hand is None:
         return draw(picture, [constant_mark("rectangle", Region(box), color) for box, color in boxes])
     for box, color in boxes:
-        ImageDraw.Draw(picture).line(_by_hand(rng, box), COLOURS[color], width=1, joint="curve")
+        ImageDraw.Draw(picture).line(_by_hand(hand, box), COLOURS[color], width=1, joint="curve")
     return picture
 
 
 def _by_hand(rng: random.Random, box: Box) -> list[tuple[float, float]]:
-    """An ellipse about the box whose radius wavers and whose ends do not quite meet."""
-    wide, high = (box.x2 - box.x1) / 2, (box.y2 - box.y1) / 2
-    turns = [2 * math.pi * (step / _STROKES + 0.1) for step in range(_STROKES + 1)]
-    waver = [1.0 + rng.uniform(-0.08, 0.12) for _ in turns]
-    return [
-        (box.x1 + wide * (1 + by * math.cos(turn)), box.y1 + high * (1 + by * math.sin(turn)))
-        for turn, by in zip(turns, waver, strict=True)
+    """A line about the box that wavers and whose ends do not quite meet."""
+    x1, y1, x2, y2 = box
+    corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
+    line = [
+        (x + (x3 - x) * step / _STROKES, y + (y3 - y) * step / _STROKES)
+        for (x, y), (x3, y3) in pairwise(corners)
+        for step in range(_STROKES)
     ]
+    return [(x + rng.uniform(-1, 1), y + rng.uniform(-1, 1)) for x, y in line]
