@@ -57,7 +57,7 @@ def imageless(text: str) -> str:
 
 @pytest.mark.parametrize(
     ("damage", "told"),
-    [(truncated, "not whole JSON"), (unanswered, "end with an answer"), (imageless, "have no image file")],
+    [(truncated, "not whole JSON"), (unanswered, "end with an answer"), (imageless, "lack a file")],
 )
 def test_broken_records_are_told_by_file_and_record(store: Path, data: Path, damage, told: str) -> None:
     records = data / "train" / "captions.json"

@@ -111,7 +111,9 @@ def test_four_processes_draw_what_one_draws(folder):
     talk = [{"from": "human", "value": asked}, {"from": "gpt", "value": "yes"}]
     replace(folder, *({"id": f"m-{n}", "image": "4.png", "bboxes": BOXES, "conversations": talk} for n in range(24)))
     here = [look(folder, index) for index in range(24)]
-    with ProcessPoolExecutor(4, get_context("spawn")) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["vertebra.data"])  # imported once, not by each of the four
+    with ProcessPoolExecutor(4, context) as pool:
         there = list(pool.map(look, [folder] * 24, reversed(range(24))))
     assert there[::-1] == here
     assert len(set(here)) == 24

@@ -112,10 +112,13 @@ def _check_backbone(catalog: "Catalog", name: str, tokenizer: Path | None, talks
     if (talks.tokens or talks.show) and talks.path is None:
         raise ConfigError("--tokens and --show are about conversations: name their file with --conversations.")
     from vertebra.files import append_rows
-    from vertebra.model import contract
+    from vertebra.scoring.records import uncollected
 
     chosen = catalog.backbone(name)
-    report = contract.examine(chosen, catalog.template(chosen.chat), catalog.example(chosen.chat), tokenizer)
+    with uncollected():  # torch and transformers import a fifth faster
+        from vertebra.model import contract
+
+        report = contract.examine(chosen, catalog.template(chosen.chat), catalog.example(chosen.chat), tokenizer)
     rows: list[_Row] = []
     if talks.path and report.fits:
         bare = talks.stage == "pretrain"

@@ -101,7 +101,7 @@ def annotation(path: Path, name: str) -> Path:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Puts the cycle collector off: with millions of records alive it takes ten times as long as reading them."""
+    """Puts the cycle collector off: where millions of objects are made and kept, it takes longer than making them."""
     collecting = gc.isenabled()
     gc.disable()
     try:
