@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install study test check
+.PHONY: install study test check lint types
 
 install: $(READY)
 
@@ -25,10 +25,15 @@ study: install
 
 test: install
 	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 8
-	$(BIN)/python -m pytest -m study
+	$(BIN)/python -m pytest -m study -n 2 --dist loadfile
 
 check: install
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint types
+
+lint:
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types:
+	$(BIN)/mypy
