@@ -25,7 +25,7 @@ def test_twenty_kills_change_no_byte_of_any_scorecard(tmp_path: Path) -> None:
     rng, finished = random.Random(0), set[str]()
     for _ in range(KILLS):
         run = _start(killed)
-        time.sleep(rng.uniform(0.2, 0.5 * whole))
+        time.sleep(rng.uniform(0.2, 0.35 * whole))
         os.killpg(run.pid, signal.SIGKILL) if rng.random() < 0.5 else run.kill()
         run.wait()
         now = {key for key, _ in Store(killed).finished()}
