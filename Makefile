@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install study test check lint types
+.PHONY: install study test check
 
 install: $(READY)
 
@@ -23,17 +23,13 @@ $(READY): pyproject.toml constraints.txt
 study: install
 	$(BIN)/vertebra run miniature
 
+# The studies come last and in files side by side: each keeps a core busy for minutes.
 test: install
 	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 8
 	$(BIN)/python -m pytest -m study -n 2 --dist loadfile
 
 check: install
-	$(MAKE) --no-print-directory -j2 --output-sync=target lint types
-
-lint:
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/lint-imports
-
-types:
 	$(BIN)/mypy

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from bench.measurement import Arm, Measurement
 from vertebra.benchmarks import benchmark
 from vertebra.benchmarks.vqav2 import ANNOTATIONS, QUESTIONS
+from vertebra.collector import uncollected
 from vertebra.scoring import normalise, scorecard
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Sample, Verdict
-from vertebra.scoring.records import uncollected
 
 _ROWS = 447_793
 _BAR = 100_000

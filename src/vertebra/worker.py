@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Protocol
 
 from vertebra.bench import Bench, Progress
+from vertebra.collector import uncollected
 from vertebra.errors import Stopped, UnknownName, VertebraError
 from vertebra.files import append_rows, storage_error, write_atomically
 from vertebra.plan import Kind, Step
-from vertebra.scoring.records import uncollected
 from vertebra.source import locate
 from vertebra.spec import Backbone, Json, Judge, Runtime
 from vertebra.store import Store
@@ -129,7 +129,9 @@ def _finish(step: Step, job: Job, verified: set[str], bench: Bench) -> None:
     is_resumed = store.begun(step.key)
     store.work(step.key)
     started, began = datetime.now(UTC), time.monotonic()
-    _runner(step.kind)(bench, job.runtime)
+    with uncollected():
+        perform = _runner(step.kind)
+    perform(bench, job.runtime)
     run: dict[str, Json] = {
         "host": socket.gethostname(),
         "platform": platform.platform(),
@@ -170,23 +172,18 @@ def _adopted(step: Step) -> Path | None:
 
 
 def _runner(kind: Kind) -> Callable[[Bench, Runtime], None]:
-    """The code behind a kind of step, imported only when a step of this kind runs.
-
-    Torch and transformers import a fifth faster with the cycle collector off.
-    """
+    """The code behind a kind of step, imported only when a step of this kind runs."""
     match kind:
         case "make":
             return _make
         case "check":
             return _check
         case "train":
-            with uncollected():
-                from vertebra.train import train
+            from vertebra.train import train
 
             return train
         case "predict":
-            with uncollected():
-                from vertebra.predict import predict
+            from vertebra.predict import predict
 
             return predict
         case "score":

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertebra.chat import coco
 from vertebra.chat.coco import Asking, Converted, convert
-from vertebra.chat.records import read_records
-from vertebra.chat.regions import TELLERS
+from vertebra.chat.records import SOURCES, read_records
 from vertebra.errors import ConfigError, DataError, UnknownName
 from vertebra.visual.regions import Box
 
@@ -195,8 +193,10 @@ def test_a_kind_that_there_is_none_of_and_a_folder_outside_are_refused():
         Asking(images="../x")
 
 
-def test_all_published_names_are_known():
-    assert {*TELLERS} < coco._PUBLISHED
+@pytest.mark.parametrize("name", [*SOURCES])
+def test_ids_of_published_sources_are_not_given_to_own_records(name):
+    with pytest.raises(ConfigError, match="published source"):
+        Asking(name=name)
 
 
 pixels = st.one_of(st.floats(-50, 700), st.integers(-50, 700), st.just(float("nan")), st.none())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.chat.region_records import BOXES, DESCRIBING, MARKED, POINTING
 
 from vertebra.chat import Conversation, Turn
 from vertebra.chat.records import Told, read_conversations, read_records
@@ -27,20 +28,6 @@ COMPARED = {
         {"from": "gpt", "value": "neither"},
         {"from": "human", "value": "<image>\nAnd here?"},
         {"from": "gpt", "value": "yes"},
-    ],
-}
-BOXES = [[1, 2, 30, 40], [50, 2, 80.5, 40], [1, 60, 30, 90], [50, 60, 80, 90]]
-POINTING = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
-DESCRIBING = {"id": "refcocog-9", "image": "9.png", "bboxes": [BOXES[1]], "answer": "a red seven"}
-MARKED = {
-    "id": "mine-1",
-    "image": "1.png",
-    "bboxes": BOXES[:2],
-    "conversations": [
-        {"from": "human", "value": "<image>\nWhat is <bbox1>?"},
-        {"from": "gpt", "value": "a ball"},
-        {"from": "human", "value": "And <bbox0>?"},
-        {"from": "gpt", "value": "a cat, unlike <bbox1>"},
     ],
 }
 HERE = Path()

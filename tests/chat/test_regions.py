@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.chat.region_records import BOXES, DESCRIBING, MARKED, POINTING
 
 from vertebra.chat import Turn, wording
 from vertebra.chat.records import read_records
@@ -18,26 +19,12 @@ from vertebra.spec import DataCompat
 from vertebra.visual.kinds import KINDS
 from vertebra.visual.marks import COLOURS
 
-BOXES = [[1, 2, 30, 40], [50, 2, 80.5, 40], [1, 60, 30, 90], [50, 60, 80, 90]]
 OUTLINE = [[1, 2, 30, 2, 30, 40], [5, 5, 9, 5, 9, 9]]
-POINTING = {"id": "v7w-4", "image": "4.png", "question": "Which ball?", "bboxes": BOXES, "answer": BOXES[2]}
-DESCRIBING = {"id": "refcocog-9", "image": "9.png", "bboxes": [BOXES[1]], "segmentations": None, "answer": "a cup"}
 RELATING = {"id": "vg_rel-2", "image": "2.png", "bboxes": BOXES[:2], "answer": "(man, rides, horse)"}
 COUNTING = {"id": "pointQA_twice-1", "image": "1.png", "bboxes": BOXES[:1], "answer": "2",
             "general_question": "How many of these are there?", "obj_question": "How many cups?"}  # fmt: skip
 CAPTION = {"id": "flickr30k-5", "image": "5.png", "bbox": [[BOXES[0]], [BOXES[1], BOXES[2]]],
            "grounding": " a man <bbox0> ,in a hat, walks two dogs <bbox1>"}  # fmt: skip
-MARKED = {
-    "id": "mine-1",
-    "image": "1.png",
-    "bboxes": BOXES[:2],
-    "conversations": [
-        {"from": "human", "value": "<image>\nWhat is <bbox1>?"},
-        {"from": "gpt", "value": "a ball"},
-        {"from": "human", "value": "And <obj0>?"},
-        {"from": "gpt", "value": "a cat, unlike <bbox1>"},
-    ],
-}
 CHATTED = {
     "id": "refcocog-gpt4v-7",
     "image": "7.png",

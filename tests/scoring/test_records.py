@@ -1,6 +1,5 @@
 """Readers of official files: JSON in any state, file and line in every complaint."""
 
-import gc
 import re
 
 import pytest
@@ -18,7 +17,6 @@ from vertebra.scoring.records import (
     json_mapping,
     lines,
     rows,
-    uncollected,
 )
 
 
@@ -100,13 +98,6 @@ def test_annotators_are_records_or_texts_and_ten():
     for broken in (texts[:9], [*rows[:9], {"answer": 1}], [*texts[:9], None], "0123456789"):
         with pytest.raises(DataError, match=r"x: `answers"):
             checked(Question, {"answers": broken}, "x")
-
-
-def test_the_cycle_collector_comes_back():
-    with pytest.raises(DataError), uncollected():
-        assert not gc.isenabled()
-        raise DataError("broken")
-    assert gc.isenabled()
 
 
 def test_records_stand_in_a_list_or_in_lines(tmp_path):

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from vertebra.chat.regions import TELLERS
+from vertebra.chat.records import SOURCES
 from vertebra.chat.rows import IMAGE, Row, is_inside, is_pixel, read_json
 from vertebra.errors import ConfigError, DataError, UnknownName
 from vertebra.spec import Json
@@ -31,7 +31,6 @@ from vertebra.visual.kinds import KINDS
 
 _ASKED = "<bbox>"
 _PLACE = re.compile(r"<(?:bbox|obj)(?!ect)")
-_PUBLISHED = {*TELLERS, "vcr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Asking:
         rest = self.question.replace(_ASKED, "")
         if rest == self.question or IMAGE in rest or _PLACE.search(rest):
             raise ConfigError(f"A question has {_ASKED} in it and no other placeholder, not {self.question!r}.")
-        if not self.name or self.name.partition("-")[0] in _PUBLISHED:
+        if not self.name or self.name.partition("-")[0] in SOURCES:
             raise ConfigError(f"Ids that begin with {self.name!r} are a published source's. Give another name.")
         if self.images and not is_inside(self.images):
             raise ConfigError(f"The pictures' folder is one inside the mixture's image folder, not {self.images!r}.")

@@ -92,15 +92,15 @@ def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
     name, images = row.name, row.images()
     source, _, rest = name.partition("-")
     kind = f"{source}-gpt4v" if rest.partition("-")[0] == "gpt4v" else source
-    tell = _SOURCES.get(kind)
-    if tell is None and source in _SOURCES:
-        raise row.wrong(f"region records of the kind {kind} are not understood; known: {', '.join(_SOURCES)}.")
+    tell = SOURCES.get(kind)
+    if tell is None and source in SOURCES:
+        raise row.wrong(f"region records of the kind {kind} are not understood; known: {', '.join(SOURCES)}.")
     if tell is None and not {"bbox", "bboxes"} & row.fields.keys():
         told = Told(_shown(row, len(images)))
         if images and (odd := _REGION.search(" ".join(turn.text for turn in told.conversation.turns))):
             raise row.wrong(f"speaks of {odd[0]}, but has no `bboxes`.")
         return Record(name, images, lambda rng, folder: told, "images" if images else "text alone")  # noqa: ARG005
-    beside = (meta(row),) if source == "vcr" else ()
+    beside = (meta(row),) if "meta_dir" in row.fields else ()
     return Record(name, (row.image(),), (tell or _own)(row, compat), kind if tell else "own regions", beside)
 
 
@@ -119,12 +119,13 @@ def _by_gpt4v(row: Row, compat: frozenset[DataCompat], *, sees: bool, coin: bool
     return regions.conversed(row, said, kinds=kinds, coin=coin, compat=compat)
 
 
-_SOURCES: Mapping[str, Callable[[Row, frozenset[DataCompat]], Teller]] = {
+SOURCES: Mapping[str, Callable[[Row, frozenset[DataCompat]], Teller]] = {
     **regions.TELLERS,
     "vcr": vcr,
     "refcocog-gpt4v": partial(_by_gpt4v, sees=True, coin=False),
     "vg_rel-gpt4v": partial(_by_gpt4v, sees=False, coin=True),
 }
+"""The published kinds of region records, by what their ids begin with."""
 
 
 def _shown(row: Row, images: int) -> Conversation:

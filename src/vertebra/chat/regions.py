@@ -26,7 +26,7 @@ from vertebra.chat.rows import Row
 from vertebra.spec import DataCompat
 from vertebra.visual.images import RGB
 from vertebra.visual.kinds import KINDS
-from vertebra.visual.marks import COLOURS, Mark, constant_mark, random_colour, random_mark
+from vertebra.visual.marks import COLOURS, Mark, constant_mark, opacity, random_colour, random_mark
 from vertebra.visual.regions import Region
 
 _OUTLINED = ("rectangle", "ellipse")
@@ -186,7 +186,7 @@ def v7w(row: Row, _: frozenset[DataCompat]) -> Teller:
         colors = rng.sample([*COLOURS], 4)
         articles = [rng.random() < 0.5 for _ in colors]
         marks = [constant_mark("rectangle", region, color) for region, color in zip(regions, colors, strict=True)]
-        marks = [replace(mark, alpha=rng.randint(96, 255)) for mark in marks]
+        marks = [replace(mark, alpha=rng.randint(*opacity("rectangle"))) for mark in marks]
         return _seen(wording.pointing(question, colors, articles), wording.LETTERS[regions.index(answer)], marks)
 
     return tell
@@ -199,7 +199,7 @@ def point_qa(row: Row, _: frozenset[DataCompat]) -> Teller:
     (region,) = row.regions(1)
 
     def tell(rng: random.Random, _: Path) -> Told:
-        mark = replace(constant_mark("rectangle", region, "red"), alpha=rng.randint(96, 255))
+        mark = replace(constant_mark("rectangle", region, "red"), alpha=rng.randint(*opacity("rectangle")))
         return _seen(wording.looking_twice(question), answer, [mark])
 
     return tell

@@ -111,11 +111,11 @@ def _check_backbone(catalog: "Catalog", name: str, tokenizer: Path | None, talks
         raise ConfigError(f"--stage is pretrain or finetune, not {talks.stage!r}.")
     if (talks.tokens or talks.show) and talks.path is None:
         raise ConfigError("--tokens and --show are about conversations: name their file with --conversations.")
+    from vertebra.collector import uncollected
     from vertebra.files import append_rows
-    from vertebra.scoring.records import uncollected
 
     chosen = catalog.backbone(name)
-    with uncollected():  # torch and transformers import a fifth faster
+    with uncollected():
         from vertebra.model import contract
 
         report = contract.examine(chosen, catalog.template(chosen.chat), catalog.example(chosen.chat), tokenizer)

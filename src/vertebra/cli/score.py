@@ -50,10 +50,10 @@ def score(
 ) -> None:
     """Score an answers file on a benchmark."""
     from vertebra import benchmarks
+    from vertebra.collector import uncollected
     from vertebra.files import write_atomically
     from vertebra.scoring import scorecard
     from vertebra.scoring.answers import read_answers
-    from vertebra.scoring.records import uncollected
 
     chosen = benchmarks.benchmark(benchmark)
     official = protocol == "official"

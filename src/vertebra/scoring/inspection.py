@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vertebra.chat.proof import Check
+from vertebra.collector import uncollected
 from vertebra.errors import DataError
 from vertebra.scoring.benchmark import Benchmark, Sample
-from vertebra.scoring.records import uncollected
 from vertebra.scoring.sources import Release
 from vertebra.spec import Json
 from vertebra.store import file_digest

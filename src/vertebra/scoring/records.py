@@ -6,10 +6,9 @@
 JSON lines end at newline bytes only, because U+2028 and U+0085 are legal inside JSON strings.
 """
 
-import gc
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -97,18 +96,6 @@ def checked(kind: type[AnyRecord], value: object, where: str) -> AnyRecord:
 def annotation(path: Path, name: str) -> Path:
     """The annotation file itself, or the one of this name in the folder given instead."""
     return path if path.is_file() else path / name
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Puts the cycle collector off: where millions of objects are made and kept, it takes longer than making them."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _bytes(path: Path) -> bytes:

@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vertebra.collector import uncollected
 from vertebra.errors import DataError
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
 from vertebra.scoring.hearing import Judge, Tell, hear, silent
 from vertebra.scoring.judging import judged, no_judge
 from vertebra.scoring.metrics import resample
-from vertebra.scoring.records import uncollected
 from vertebra.spec import Json
 
 

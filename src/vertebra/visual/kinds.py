@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vertebra.visual.regions import Point, Polygon, Region, inside, point_in
+from vertebra.visual.regions import Point, Polygon, Region, bounds, inside, point_in
 
 GRAIN = 336
 """Pixels a side of the vision tower's input in ViP-LLaVA; sizes are in this fraction of the longer side."""
@@ -77,7 +77,7 @@ def triangle(brush: Brush) -> None:
 def point(brush: Brush) -> None:
     """A filled dot or oval near the middle of one of the region's parts."""
     rng, shape = brush.rng, brush.rng.choice(brush.region.shapes())
-    around = Region(brush.region.box, (shape,)).bounds()
+    around = bounds(shape)
     (x, y), spread = around.centre, (math.sqrt(around.width / 8), math.sqrt(around.height / 8))
     for _ in range(10):
         centre = rng.gauss(x, spread[0]), rng.gauss(y, spread[1])
