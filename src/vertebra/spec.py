@@ -31,6 +31,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from vertebra.errors import ConfigError, DataError, UnknownName
+from vertebra.notation import compose, plain
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -158,6 +159,12 @@ class Family(Spec):
     layers: Annotated[tuple[int, ...], Field(min_length=1)]
     """Hidden states of the tower that feed the projector, concatenated in this order."""
     stages: dict[str, Stage] = Field(min_length=1)
+    config: Mapping[str, int] = {}
+    """Facts of the tower's config.json, for what is told before the weights are there."""
+
+    def preimage(self) -> dict[str, Json]:
+        """Facts of the weights decide nothing that the weights do not."""
+        return {name: value for name, value in super().preimage().items() if name != "config"}
 
 
 DataCompat = Literal["region_without_image", "unnamed_region", "shared_colour", "point_needs_outline"]
@@ -168,6 +175,19 @@ DataCompat = Literal["region_without_image", "unnamed_region", "shared_colour", 
 - `shared_colour`: two objects of a relation whose marks are of different kinds have one colour
 - `point_needs_outline`: where a point is drawn in a region that has only a box, another record is taken instead
 """
+
+
+class Typical(Spec):
+    """What a record of a mixture is on average, for a look ahead: images at 576 tokens, Llama's tokenizer."""
+
+    samples: PositiveInt | None = None
+    """About how many records there are, where nobody has counted them for `count`."""
+    tokens: PositiveFloat
+    squares: PositiveFloat
+    """Of the length in tokens, squared."""
+    supervised: PositiveFloat
+    """Tokens that the loss is taken on."""
+    images: Annotated[float, Field(ge=0)] = 1.0
 
 
 class Mixture(Spec):
@@ -185,6 +205,8 @@ class Mixture(Spec):
     """Quirks of the published code that are wanted."""
     hub: str = ""
     """The dataset repository of the Hugging Face hub that has the records' files."""
+    typical: Typical | None = None
+    """Measured or estimated lengths; they decide nothing."""
 
     def preimage(self) -> dict[str, Json]:
         """Without where it was from, and without options not taken: what decides a result is what the files hold."""
@@ -259,6 +281,19 @@ class Reference(Spec):
     """By `family/backbone` and benchmark, the headline metric."""
 
 
+class Device(Spec):
+    """An accelerator to train on."""
+
+    name: str = ""
+    title: str
+    memory_gib: PositiveFloat
+    """What its driver leaves to a program, which is less than its name says."""
+    peak_tflops: PositiveFloat
+    """bfloat16 matrix products summed in float32, none of them sparse, as its maker states."""
+    matmul_tflops: PositiveFloat | None = None
+    """The most of it that large products have been measured to reach."""
+
+
 class Runtime(BaseModel):
     """How a study is run. No field of it may move a result, and none is hashed."""
 
@@ -300,8 +335,8 @@ def read_spec(path: Path, kind: type[AnySpec]) -> AnySpec:
 
     Raises `ConfigError` with file and line for YAML that does not parse, unknown or repeated keys and wrong types.
     """
-    tree = _parse(path)
-    fields = {} if tree is None else _plain(tree, path, set())
+    tree = compose(read_text(path), path)
+    fields = {} if tree is None else plain(tree, path)
     if not isinstance(fields, dict):
         raise ConfigError(f"{path}:1: expected `key: value` lines, found {type(fields).__name__}.")
     if "name" in kind.model_fields:
@@ -312,49 +347,6 @@ def read_spec(path: Path, kind: type[AnySpec]) -> AnySpec:
         return kind.model_validate(fields)
     except ValidationError as error:
         raise _explain(error, kind, path, tree) from error
-
-
-def _parse(path: Path) -> yaml.Node | None:
-    try:
-        return yaml.compose(read_text(path), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
-
-
-def _plain(node: yaml.Node, path: Path, seen: set[int]) -> Any:
-    """The node as plain values; aliases and tags have no place in a spec, repeated keys are mistakes."""
-    if id(node) in seen:
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: YAML aliases are not allowed; write it out.")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in mapping:
-                raise ConfigError(f"{path}:{key.start_mark.line + 1}: `{name}` is given twice.")
-            mapping[name] = _plain(value, path, seen)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, path, seen) for item in node.value]
-    try:
-        loader = yaml.SafeLoader("")
-        return _number(loader.construct_object(node, deep=True))
-    except (yaml.YAMLError, ValueError) as error:
-        where = f"{path}:{node.start_mark.line + 1}"
-        raise ConfigError(f"{where}: {node.value!r} is not a plain value.") from error
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; a person means the number."""
-    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.Node | None) -> ConfigError:
