@@ -1,6 +1,6 @@
 """`vertebra plan|run|status|report STUDY`: what a study would do, does, has done and has found.
 
-$ vertebra plan miniature
+$ vertebra plan miniature                     (what training costs follows where it is known: cli/costs.py)
 miniature: 211 of 281 steps are done, 70 would run.
 
 tiny-llava-1.5/tiny-phi-3/seed0
@@ -23,6 +23,7 @@ from vertebra.cli.text import paragraph, printable, width
 from vertebra.errors import DataError, UnknownName, VertebraError
 
 if TYPE_CHECKING:
+    from vertebra.catalog import Catalog
     from vertebra.cli.kin import Genealogy
     from vertebra.engine import Outcome
     from vertebra.plan import Plan, Step
@@ -45,18 +46,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 STORE = Path("vertebra-store")
 
 
-def plan(study: StudyName, store: StoreFolder = STORE, data: DataFolder = None, as_json: AsJson = False) -> None:
-    """Show which steps of a study are done, which would run, and why. Changes nothing."""
+def plan(
+    study: StudyName,
+    store: StoreFolder = STORE,
+    data: DataFolder = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="What to train on: h100, h200, a100-80, a100-40, 4090 or a YAML file.")
+    ] = "h100",
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="How many of them.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Show which steps of a study are done, which would run and why, and what training costs. Changes nothing."""
+    from vertebra.cli.costs import estimate
+
     drawn = _draw(study, store, data)
     genealogy = _genealogy(drawn)
-    steps = [_planned(step, genealogy) for step in drawn.plan.steps]
+    costs = estimate(drawn.plan, drawn.catalog, genealogy.done, device, devices)
+    steps = [_planned(step, genealogy) | costs.of_step(step) for step in drawn.plan.steps]
     name, done = drawn.plan.study.study, sum(step["state"] == "done" for step in steps)
     if as_json:
         counts = {"done": done, "run": len(steps) - done}
-        _print_json({"study": name, "store": str(store), **counts, "steps": steps})
+        _print_json({"study": name, "store": str(store), **counts, "steps": steps, "costs": costs.document()})
         return
     typer.echo(f"{name}: {done} of {len(steps)} steps are done, {len(steps) - done} would run.")
     _print_by_crew(drawn.plan, [(str(step["state"]), str(step.get("why", ""))) for step in steps])
+    for line in costs.lines():
+        typer.echo(line)
 
 
 def run(
@@ -146,6 +161,7 @@ def report(
 
 class _Drawn(NamedTuple):
     plan: "Plan"
+    catalog: "Catalog"
     benchmarks: "Mapping[str, Benchmark]"
     store: "Store"
     fingerprints: "Fingerprints"
@@ -164,7 +180,7 @@ def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
     benchmarks = {name: benchmark(name) for name in chosen}
     store = Store(store_folder)
     fingerprints = Fingerprints.of(store, data)
-    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), benchmarks, store, fingerprints)
+    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), catalog, benchmarks, store, fingerprints)
 
 
 def _genealogy(drawn: _Drawn) -> "Genealogy":
