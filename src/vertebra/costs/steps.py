@@ -7,7 +7,7 @@ weights that lie in a folder. Where either is lacking the cost is unknown, and n
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vertebra.catalog import Catalog
@@ -101,8 +101,9 @@ def training_costs(plan: Plan, catalog: Catalog, device: Device, devices: int) -
     backbones = [catalog.backbone(name) for name in plan.study.backbones]
     found: dict[str, Cost | None] = {}
     for family in map(catalog.family, plan.study.families):
+        mixtures = {stage.mixture: catalog.mixture(stage.mixture) for stage in family.stages.values()}
         for backbone in backbones:
-            costs = _of_stages(family, backbone, catalog, device, devices)
+            costs = _of_stages(family, backbone, mixtures, device, devices)
             for seed in plan.study.seeds:
                 arm = f"{family.name}/{backbone.name}/seed{seed}"
                 found |= {steps[f"{arm}/{stage}"]: cost for stage, cost in costs.items()}
@@ -134,21 +135,18 @@ def speed_of(device: Device) -> float:
 
 
 def _of_stages(
-    family: Family, backbone: Backbone, catalog: Catalog, device: Device, devices: int
+    family: Family, backbone: Backbone, mixtures: Mapping[str, Mixture], device: Device, devices: int
 ) -> dict[str, Cost | None]:
     """By stage."""
     language = Architecture.of({**backbone.config, **folder_config(backbone.weights)})
     seen = folder_config(family.vision)
     inner = seen.get("vision_config")
-    tower = Tower.of({**family.config, **(inner if isinstance(inner, dict) else seen)}, family.layers)
+    tower = Tower.of({**family.config, **(inner if isinstance(inner, Mapping) else seen)}, family.layers)
     if language is None or tower is None:
         return dict.fromkeys(family.stages)
     return {
         name: cost_of(
-            stage,
-            catalog.mixture(stage.mixture),
-            Training(language, tower, stage.trains, stage.lora, devices),
-            device,
+            stage, mixtures[stage.mixture], Training(language, tower, stage.trains, stage.lora, devices), device
         )
         for name, stage in family.stages.items()
     }
