@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from vertebra.errors import ConfigError, UnknownName
-from vertebra.spec import Backbone, Family, Mixture, Reference, Spec, Study, read_spec, read_text
+from vertebra.reading import read_spec, read_text
+from vertebra.spec import Backbone, Family, Mixture, Reference, Spec, Study
 
 Shelf = Literal["backbones", "families", "mixtures", "studies", "templates", "reference"]
 AnySpec = TypeVar("AnySpec", bound=Spec)

@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from vertebra.errors import ConfigError, DataError
-from vertebra.spec import read_text
+from vertebra.reading import read_text
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vertebra.errors import DataError
-from vertebra.spec import read_text
+from vertebra.reading import read_text
 from vertebra.visual.regions import Region, outlined, region
 
 IMAGE = "<image>"

@@ -66,7 +66,8 @@ def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> Non
 def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
     """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
     from vertebra.data.dataset import open_mixture
-    from vertebra.spec import Mixture, read_spec
+    from vertebra.reading import read_spec
+    from vertebra.spec import Mixture
 
     mixture = read_spec(Path(name), Mixture) if name.endswith((".yaml", ".yml")) else catalog.mixture(name)
     name = mixture.name

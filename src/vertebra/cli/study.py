@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from vertebra.cli.runtime import RuntimeFile, Settings, read_runtime
 from vertebra.cli.text import paragraph, printable, width
 from vertebra.errors import DataError, UnknownName, VertebraError
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from vertebra.plan import Plan, Step
     from vertebra.report import Cell
     from vertebra.scoring.benchmark import Benchmark
-    from vertebra.spec import Json
+    from vertebra.spec import Json, Runtime
     from vertebra.store import Fingerprints, Store
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's YAML file, or the name of a shipped study.")]
@@ -65,30 +66,28 @@ def run(
     data: DataFolder = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Models worked on at a time (default: cores; 1 with a GPU).",
-        ),
+        typer.Option(min=1, metavar="N", help="Models worked on at a time (default: cores; 1 with a GPU)."),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0.01, metavar="S", help="Longest training time that a crash can cost.")
-    ] = 30.0,
+        float | None,
+        typer.Option(min=0.01, metavar="S", help="Longest training time that a crash can cost (default: 30)."),
+    ] = None,
+    runtime_file: RuntimeFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing of a study, then report. Interrupted, the same command resumes."""
     from vertebra import engine
     from vertebra.cli.progress import showing
-    from vertebra.spec import Runtime
 
-    drawn = _draw(study, store, data)
+    options = {"data": data, "workers": workers, "checkpoint_seconds": checkpoint_seconds}
+    runtime = read_runtime(runtime_file, settings or (), options)
+    drawn = _draw(study, store, runtime.data)
     missing = engine.missing_steps(drawn.plan, drawn.store)
-    crews = len({step.crew for step in missing})
-    runtime = Runtime(
-        data=drawn.fingerprints.data,
-        workers=workers or _side_by_side(crews),
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    given: dict[str, object] = {"data": drawn.fingerprints.data}
+    if "workers" not in runtime.model_fields_set:
+        given["workers"] = _side_by_side(len({step.crew for step in missing}), runtime)
+    runtime = runtime.model_copy(update=given)
     engine.check_inputs(missing, runtime)
     with drawn.store.lock(f"vertebra run {study}") as lock:
         drawn.fingerprints.save()
@@ -280,9 +279,12 @@ def _print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=1, allow_nan=False))
 
 
-def _side_by_side(crews: int) -> int:
-    """One crew per core that this process may use; one at a time where they would share an accelerator's memory."""
-    if any(Path("/dev").glob("nvidia[0-9]*")):
+def _side_by_side(crews: int, runtime: "Runtime") -> int:
+    """One crew per core that this process may use; one at a time where they would share an accelerator's memory.
+
+    A crew takes as many cores as processes train its model together.
+    """
+    if runtime.device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, crews))
+    return max(1, min(cores // runtime.devices, crews))
