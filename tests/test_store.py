@@ -73,13 +73,14 @@ def test_a_step_is_visible_only_when_it_is_committed(tmp_path: Path) -> None:
     assert (store.out(KEY) / "a").read_text() == "1"
 
 
-def test_a_finished_step_holds_its_preimage_run_and_manifest_and_nothing_of_the_work(tmp_path: Path) -> None:
+def test_a_finished_step_holds_its_preimage_run_manifest_and_curves_and_nothing_of_the_work(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.work(KEY)
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "step-100").write_text("big")
     (folder / "half.jsonl").write_text("{}")
     (folder / "log.jsonl").write_text("{}\n")
+    (folder / "tensorboard").mkdir()
     finish(store, a="1")
     assert sorted(path.name for path in (tmp_path / "steps" / KEY).iterdir()) == [
         "log.jsonl",
@@ -87,6 +88,7 @@ def test_a_finished_step_holds_its_preimage_run_and_manifest_and_nothing_of_the_
         "out",
         "run.json",
         "step.json",
+        "tensorboard",
     ]
     record = {"label": "data/quick", "kind": "make", "spec": {"maker": "quick"}, "needs": []}
     assert list(store.finished()) == [(KEY, record)]
