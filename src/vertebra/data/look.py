@@ -32,7 +32,7 @@ class Look:
              mark.width]
             for mark in self.marks
         ]  # fmt: skip
-        return json.dumps({"id": self.id, "images": self.images, "marks": marks}, separators=(",", ":")).encode()
+        return _written({"id": self.id, "images": self.images, "marks": marks}).encode()
 
     @classmethod
     def of(cls, line: bytes) -> "Look":
@@ -55,6 +55,9 @@ class Look:
             if mark.region.box.misses(images[0].size):
                 raise DataError(f"{folder / self.images[0]} ({where}) does not show its region {[*mark.region.box]}.")
         return tuple(draw(image, self.marks) for image in images)
+
+
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _region(box: list[float], polygons: list[list[list[float]]]) -> Region:

@@ -8,6 +8,7 @@ Wording and marks of a record depend on (seed, epoch, id) alone, so no worker co
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -60,14 +61,12 @@ class Block(NamedTuple):
 
 
 class _Read(NamedTuple):
-    ids: np.ndarray
-    spans: np.ndarray
+    """A record before it is fitted."""
+
+    ids: Sequence[int]
+    labels: Sequence[int]
     look: bytes
-    length: int
-    supervised: int
-    images: int
     words: int
-    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +80,7 @@ class Reader:
 
     def block(self, start: int, stop: int) -> Block:
         """The records of these indices. `DataError` naming one that holds a reserved token or has no answer."""
-        read = [self._read(index) for index in range(start, stop)]
-        ids, spans, looks, lengths, supervised, images, words, cut = zip(*read, strict=True)
-        return Block(
-            np.concatenate(ids),
-            np.concatenate(spans),
-            np.frombuffer(b"".join(looks), np.uint8),
-            np.array([*zip(map(len, ids), map(len, spans), map(len, looks), strict=True)], np.int64),
-            np.array(lengths, np.int32),
-            np.array(supervised, np.int32),
-            np.array(images, np.int16),
-            np.array(words, np.int32),
-            np.array(cut, np.bool_),
-        )
+        return _fitted([self._read(index) for index in range(start, stop)], self.speech)
 
     def told(self, index: int) -> tuple[Found, Told]:
         """A record put into words, or the one that the published code takes in its place, where that is wanted."""
@@ -113,33 +100,45 @@ class Reader:
             sample = self.speech.chat.supervise(told.conversation)
         except DataError as error:
             raise DataError(f"Record {record.id}: {error}") from error
-        ids = np.array(sample.ids, np.int32)
-        loss = np.array(sample.labels, np.int32) != IGNORED
-        if not loss.any():
+        if sample.labels.count(IGNORED) == len(sample.labels):
             raise DataError(f"Record {record.id} has no answer to learn from.")
-        is_image = ids == self.speech.image_id
-        ends = np.cumsum(np.where(is_image, self.speech.image_tokens, 1))
-        kept = int(np.searchsorted(ends, self.speech.max_tokens, "right"))
         look = Look(record.id, record.images[: told.conversation.images], told.marks).line()
-        words = _words(fields, told)
-        if not loss[:kept].any():
-            return _Read(ids[:0], np.empty((0, 2), np.int32), look, 0, 0, 0, words, False)
-        return _Read(
-            ids[:kept],
-            _spans(loss[:kept]),
-            look,
-            int(ends[kept - 1]),
-            int(loss[1:kept].sum()),
-            int(is_image[:kept].sum()),
-            words,
-            bool(loss[kept:].any()),
-        )
+        return _Read(sample.ids, sample.labels, look, _words(fields, told))
 
 
-def _spans(loss: np.ndarray) -> np.ndarray:
-    """Where stretches of loss begin and end."""
-    edges = np.flatnonzero(np.diff(loss, prepend=False, append=False))
-    return edges.astype(np.int32).reshape(-1, 2)
+def _fitted(read: Sequence[_Read], speech: Speech) -> Block:
+    """What `chat.fitting.fit` leaves of each record, all of them at once; of one that loses every answer nothing."""
+    sizes = np.array([len(one.ids) for one in read])
+    starts = np.cumsum(sizes) - sizes
+    ids = np.fromiter(chain.from_iterable(one.ids for one in read), np.int32, sizes.sum())
+    loss = np.fromiter(chain.from_iterable(one.labels for one in read), np.int32, sizes.sum()) != IGNORED
+
+    def per_sample(values: np.ndarray, kind: type[np.generic] = np.int32) -> np.ndarray:
+        return np.add.reduceat(values, starts, dtype=kind)
+
+    is_image = ids == speech.image_id
+    widths = np.where(is_image, speech.image_tokens, 1)
+    ends = np.cumsum(widths)
+    fits = ends - np.repeat(ends[starts] - widths[starts], sizes) <= speech.max_tokens
+    teaches = per_sample(loss & fits) > 0
+    kept = fits & np.repeat(teaches, sizes)
+    learnt = loss & kept
+    is_first, is_last = np.zeros((2, len(ids)), np.bool_)
+    is_first[starts] = is_last[starts + sizes - 1] = True
+    opens = learnt & (is_first | ~np.roll(learnt, 1))
+    closes = learnt & (is_last | ~np.roll(learnt, -1))
+    places = np.arange(len(ids)) - np.repeat(starts, sizes)
+    return Block(
+        ids[kept],
+        np.column_stack([places[opens], places[closes] + 1]).astype(np.int32),
+        np.frombuffer(b"".join(one.look for one in read), np.uint8),
+        np.column_stack([per_sample(kept), per_sample(opens), [len(one.look) for one in read]]).astype(np.int64),
+        per_sample(widths * kept),
+        per_sample(learnt & ~is_first),
+        per_sample(is_image & kept, np.int16),
+        np.array([one.words for one in read], np.int32),
+        teaches & (per_sample(loss & ~fits) > 0),
+    )
 
 
 def _words(fields: Mapping[str, Json], told: Told) -> int:
