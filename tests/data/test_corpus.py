@@ -1,12 +1,14 @@
 """Samples as they are mapped into memory, against what the chat format and the fitting say of each record itself."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import random
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from vertebra.data.building import blocks
 from vertebra.data.corpus import Corpus, Speech, demand_answers, open_corpus
 from vertebra.data.reading import Reader
 from vertebra.data.survey import survey
-from vertebra.errors import DataError
+from vertebra.errors import DataError, VertebraError
 from vertebra.spec import Mixture, digest
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
@@ -197,6 +199,40 @@ def test_processes_put_down_what_one_does(folder):
         assert [part.dtype for part in one] == [part.dtype for part in other]
 
 
+def test_a_stop_ends_processes_that_have_only_just_begun(folder):
+    write(folder, *RECORDS)
+    found = Reader(survey(MIXTURE, folder), speech().bare(), 3, 0)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        [*blocks(found, 2, stop, size=2)]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_is_an_error(folder):
+    write(folder, *RECORDS)
+    found = Reader(survey(MIXTURE, folder), speech().bare(), 3, 0)
+
+    def kill() -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(VertebraError, match="A process that reads records has ended with -9"):
+        [*blocks(found, 2, kill, size=2)]
+
+
+def test_what_a_killed_process_has_left_is_taken_away_after_a_day(folder):
+    write(folder, TEXT)
+    for name, age in (("old", 90_000), ("young", 3_000)):
+        part = folder / "cache" / f".0123456789abcdef-{name}"
+        part.mkdir(parents=True)
+        os.utime(part, (time.time() - age,) * 2)
+    built = opened(folder).folder.name
+    assert folders(folder) == [".0123456789abcdef-young", built]
+
+
 def test_what_a_process_finds_wrong_is_said(folder):
     write(folder, *RECORDS * 3, said("odd", "a <image>", "b", image="4.png"), said("spelt", "What is \ufdd0?", "b"))
     found = Reader(survey(MIXTURE, folder), speech().bare(), 3, 0)
@@ -223,6 +259,7 @@ def test_progress_goes_from_nothing_to_all_and_what_it_raises_ends_the_work(fold
 
 BUILD = """
 import sys
+import time
 from pathlib import Path
 from vertebra.data.building import build
 from vertebra.data.reading import Reader
@@ -251,7 +288,7 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(folder, number, w
             if int(line) > 500:
                 break
         build.send_signal(number)
-        build.wait(5)
+        build.communicate(timeout=20)  # ends when the last process that could write to it has
     assert not (folder / "cache" / "built").exists()
     assert number == signal.SIGKILL or folders(folder) == []
     assert len(opened(folder)) == 3200

@@ -5,7 +5,6 @@ vertebra check pope --data data/ --json
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,22 +64,21 @@ def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> Non
 
 def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
     """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
-    from vertebra.data.dataset import open_mixture
+    from vertebra.data.survey import survey
     from vertebra.spec import Mixture, read_spec
 
     mixture = read_spec(Path(name), Mixture) if name.endswith((".yaml", ".yml")) else catalog.mixture(name)
     name = mixture.name
     if mixture.count is None:
         typer.echo(f"{name} does not say how many records it should hold.", err=True)
-    found = open_mixture(mixture, _data(data), seed=0)
-    kinds = dict(Counter(record.kind for record in found.records).most_common())
+    found = survey(mixture, _data(data))
     if as_json:
         faulty: dict[str, Json] = {"left_out": len(found.faults), "faults": list(found.faults[:_NAMED])}
-        document = {"mixture": name, "passed": True, "records": len(found), "kinds": {**kinds}, **faulty}
+        document = {"mixture": name, "passed": True, "records": len(found), "kinds": {**found.kinds}, **faulty}
         typer.echo(json.dumps(document))
         return
     typer.echo(paragraph(f"{name}: {len(found):,} records, and every image file is there."))
-    for kind, number in kinds.items():
+    for kind, number in found.kinds.items():
         typer.echo(f"{number:>11,} {kind}")
     if found.faults:
         typer.echo(paragraph(f"{len(found.faults):,} more cannot be used and are left out:"))

@@ -11,8 +11,9 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,6 +47,8 @@ ARRAYS: Mapping[str, tuple[type[np.generic], *tuple[int, ...]]] = {
 """
 _BLOCK = 256
 """Records that are read at a time."""
+_ABANDONED = 24 * 3600
+"""Seconds in which any folder is built."""
 _PATIENCE = 0.1
 """Seconds between two looks whether the work is to end."""
 
@@ -58,6 +61,7 @@ def build(reader: Reader, target: Path, facts: Mapping[str, Json], workers: int,
     """
     with storing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target.parent)
         part = Path(mkdtemp(prefix=f".{target.name[:16]}-", dir=target.parent))
         try:
             _write(reader, part, facts, workers, progress)
@@ -137,6 +141,14 @@ def _fill(arrays: Mapping[str, Growing], reader: Reader, workers: int, progress:
         arrays["cut"].add(done + np.flatnonzero(block.cut))
         sizes, done = ends[-1:], done + len(ends)
         tick()
+
+
+def _clear(cache: Path) -> None:
+    """Takes away what a killed process has left."""
+    for part in cache.glob(".*-*"):
+        with suppress(OSError):  # another process has taken it away
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(part)
 
 
 def _install(part: Path, target: Path) -> None:

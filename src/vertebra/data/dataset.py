@@ -13,8 +13,9 @@ from typing import NamedTuple
 from PIL import Image
 
 from vertebra.chat import Conversation
-from vertebra.chat.records import Record, sorted_records
+from vertebra.chat.records import Record
 from vertebra.chat.regions import Told, Untellable
+from vertebra.data.survey import survey
 from vertebra.errors import DataError
 from vertebra.spec import Mixture, digest
 from vertebra.visual.images import read_image
@@ -70,41 +71,6 @@ def open_mixture(mixture: Mixture, folder: Path, seed: int) -> Dataset:
 
     `DataError` for a bad record, an image that is not there, or a number of records other than the mixture says.
     """
-    records: list[Record] = []
-    faults: list[DataError] = []
-    for file in mixture.records:
-        usable, unusable = sorted_records(folder / file, frozenset(mixture.compat))
-        records += usable
-        faults += unusable
-    total = len(records) + len(faults)
-    if len(faults) > mixture.faulty * total:
-        if mixture.faulty == 0:
-            raise faults[0]
-        raise DataError(f"{len(faults)} of {total} records of {mixture.name} cannot be used, the first: {faults[0]}")
-    if mixture.count is not None and total != mixture.count:
-        raise DataError(
-            f"The mixture {mixture.name} should hold {mixture.count} records, its files hold {total}: "
-            f"{', '.join(str(folder / file) for file in mixture.records)}. Another release?"
-        )
-    if not records:
-        raise DataError(f"The mixture {mixture.name} holds no records: {', '.join(mixture.records)}.")
-    images = folder / mixture.images
-    absent = [
-        (record.id, lost)
-        for record in records
-        if (lost := [path for path in (*record.images, *record.beside) if not _is_file(images / path)])
-    ]
-    if absent:
-        first, lost = absent[0]
-        raise DataError(
-            f"{len(absent)} of {len(records)} records of the mixture {mixture.name} lack a file, the first is "
-            f"record {first}: {images / lost[0]}. Fetch the images or take the records out."
-        )
-    return Dataset(records, images, seed, tuple(map(str, faults)))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long, a folder that may not be entered
-        return False
+    found = survey(mixture, folder)
+    records = [found.found(index).record for index in range(len(found))]
+    return Dataset(records, found.images, seed, found.faults)
