@@ -274,8 +274,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 2)])
 def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(folder, number, workers):
     write(folder, *RECORDS * 400)
     script = folder / "build.py"

@@ -150,7 +150,7 @@ def open_corpus(
                     corpus = _opened(cache / key, images)
                 except OSError:
                     break  # another process has just put a new one in its place
-                if absent_files(images, dict(_files(cache / key))):
+                if any(absent_files(images, {within: names}) for within, names in _files(cache / key)):
                     survey(mixture, folder, progress)  # says which record lacks it
                 return corpus
         found = survey(mixture, folder, progress)
