@@ -7,6 +7,7 @@
 The bytes are the same however many processes work side by side: blocks are of one size and are put down in order.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -17,8 +18,8 @@ from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import BinaryIO
+from uuid import uuid4
 
 import numpy as np
 
@@ -49,6 +50,7 @@ _BLOCK = 256
 """Records that are read at a time."""
 _ABANDONED = 24 * 3600
 """Seconds in which any folder is built."""
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _PATIENCE = 0.1
 """Seconds between two looks whether the work is to end."""
 
@@ -62,8 +64,9 @@ def build(reader: Reader, target: Path, facts: Mapping[str, Json], workers: int,
     with storing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear(target.parent)
-        part = Path(mkdtemp(prefix=f".{target.name[:16]}-", dir=target.parent))
+        part = _beside(target)
         try:
+            part.mkdir()
             _write(reader, part, facts, workers, progress)
             _install(part, target)
         finally:
@@ -154,18 +157,25 @@ def _clear(cache: Path) -> None:
 def _install(part: Path, target: Path) -> None:
     """Gives a finished folder its name; what has the name already and is damaged goes."""
     sync(part)
-    try:
-        part.rename(target)
-    except OSError:
-        if is_whole(target):
-            return
-        damaged = Path(mkdtemp(prefix=f".{target.name[:16]}-", dir=target.parent))
+    while True:
         try:
-            target.rename(damaged)
             part.rename(target)
-        finally:
-            shutil.rmtree(damaged, ignore_errors=True)
+            break
+        except OSError as error:
+            if is_whole(target):
+                return
+            if error.errno not in _TAKEN:
+                raise
+        damaged = _beside(target)
+        with suppress(FileNotFoundError):  # another process has moved it, and may have put its own there
+            target.rename(damaged)
+            shutil.rmtree(damaged)
     sync(target.parent)
+
+
+def _beside(target: Path) -> Path:
+    """A name for a folder that is none yet, or none any more."""
+    return target.with_name(f".{target.name[:16]}-{uuid4().hex[:12]}")
 
 
 def blocks(reader: Reader, workers: int, tick: Callable[[], None], size: int = _BLOCK) -> Iterator[Block]:
