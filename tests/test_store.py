@@ -297,6 +297,17 @@ def test_a_file_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
     assert prints("few.json") != before
 
 
+def test_a_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    store, path = Store(tmp_path / "store"), tmp_path / "few.excluded.json"
+    path.write_text("{}")
+    prints = Fingerprints.of(store, tmp_path)
+    assert prints("few.excluded.json")
+    path.unlink()
+    assert prints("few.excluded.json") is None
+    prints.save()
+    assert Fingerprints.of(store, None)("few.excluded.json") is None
+
+
 def test_without_the_data_the_store_answers_what_the_last_run_saw(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     (tmp_path / "few.json").write_text("[1]")

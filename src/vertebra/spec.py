@@ -13,6 +13,7 @@ titles are for people and are left out of the hash. A whole study:
 import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -186,6 +187,11 @@ class Mixture(Spec):
     hub: str = ""
     """The dataset repository of the Hugging Face hub that has the records' files."""
 
+    @property
+    def exclusion_file(self) -> str:
+        """Where the data folder may list records that are left out of every training (`data.exclusion`)."""
+        return f"{self.name}.excluded.json"
+
     def preimage(self) -> dict[str, Json]:
         """Without where it was from, and without options not taken: what decides a result is what the files hold."""
         taken = {"records", "images", "count", *(name for name in ("faulty", "compat") if getattr(self, name))}
@@ -340,27 +346,22 @@ def _plain(node: yaml.Node, path: Path, seen: set[int]) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, path, seen) for item in node.value]
     try:
-        loader = yaml.SafeLoader("")
-        return _number(loader.construct_object(node, deep=True))
+        return _number(yaml.SafeLoader("").construct_object(node, deep=True))
     except (yaml.YAMLError, ValueError) as error:
-        where = f"{path}:{node.start_mark.line + 1}"
-        raise ConfigError(f"{where}: {node.value!r} is not a plain value.") from error
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: {node.value!r} is not a plain value.") from error
 
 
 def _number(value: Any) -> Any:
     """YAML 1.1 reads 1e-3 as text; a person means the number."""
     if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
-        try:
+        with suppress(ValueError):
             return float(value)
-        except ValueError:
-            return value
     return value
 
 
 def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.Node | None) -> ConfigError:
     """The first complaint as one sentence, with the line it is about and the key that was probably meant."""
-    unknown_first = sorted(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
-    first = unknown_first[0]  # a misspelt key is also a missing one
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is also missing
     keys = [str(part) for part in first["loc"]]
     where = f"{path}:{_line(tree, keys)}"
     if first["type"] == "extra_forbidden":
@@ -388,8 +389,7 @@ def _fields_at(kind: type[BaseModel], keys: Sequence[str]) -> list[str]:
     for key in keys:
         field = kind.model_fields.get(key)
         inner = [arg for arg in _inside(field.annotation) if issubclass(arg, BaseModel)] if field else []
-        if inner:
-            kind = inner[0]
+        kind = inner[0] if inner else kind
     return [name for name in kind.model_fields if name != "name"]
 
 

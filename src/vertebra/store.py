@@ -216,6 +216,7 @@ class Fingerprints:
         elif path.is_file():
             self.seen[name] = self._look(path, self.seen.get(name))
         else:
+            self.seen.pop(name, None)  # else a file that is gone would still be in what the last run saw
             return None
         return self.seen[name]["sha256"]
 

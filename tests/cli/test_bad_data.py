@@ -38,7 +38,9 @@ def test_an_image_that_does_not_decode_is_named_with_its_record(store: Path, dat
     image.write_bytes(whole)
     assert ran.returncode == 4
     assert "00007.png" in ran.stderr.replace("\n", "")
-    assert "record caption-7" in " ".join(ran.stderr.split())
+    said = " ".join(ran.stderr.split())
+    assert "record caption-7" in said
+    assert f"`vertebra check tiny-captions --data {data.resolve()} --exclude`" in said
     assert "Traceback" not in ran.stderr
     assert [record["label"] for _, record in Store(store).finished()] == ["check/tiny-vicuna-s"]
 

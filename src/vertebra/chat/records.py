@@ -53,15 +53,15 @@ def read_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> list[Reco
     records, faults = sorted_records(path, compat)
     if faults:
         raise faults[0]
-    return records
+    return list(records.values())
 
 
-def sorted_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> tuple[list[Record], list[DataError]]:
-    """The records of a JSON file that can be used, and what is wrong with each of the others."""
-    records, faults = [], []
+def sorted_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> tuple[dict[int, Record], list[DataError]]:
+    """The records of a JSON file that can be used, by their number in it, and what is wrong with each of the others."""
+    records, faults = {}, []
     for number, fields in enumerate(_rows(path)):
         try:
-            records.append(_record(identified(fields, f"{path}: record {number}"), compat))
+            records[number] = _record(identified(fields, f"{path}: record {number}"), compat)
         except DataError as error:
             faults.append(error)
     return records, faults
