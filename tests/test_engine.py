@@ -13,7 +13,7 @@ from tests.conftest import Workshop, plan, step
 
 from vertebra import engine
 from vertebra.engine import Event, Failed, Finished, Outcome, Started, Ticked, check_inputs, missing_steps
-from vertebra.errors import DataError, StoreBusy
+from vertebra.errors import ConfigError, DataError, StoreBusy
 from vertebra.plan import Plan, Step
 from vertebra.spec import Runtime
 from vertebra.store import Store
@@ -298,3 +298,9 @@ def test_a_forgotten_data_folder_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_study_that_makes_its_data_lacks_nothing() -> None:
     check_inputs([step("a")], Runtime())
+
+
+def test_a_service_that_is_missing_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vertebra.spec.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"vertebra\[trackio\]"):
+        check_inputs([step("a")], Runtime(tracking=("trackio",)))

@@ -165,6 +165,26 @@ def test_data_files_enter_by_content_where_no_step_makes_them(folder: Path) -> N
     assert changed(draw(folder), draw(folder, print_="2")) == set()
 
 
+def test_a_list_of_excluded_records_moves_what_trains_on_them_and_need_not_be_there(folder: Path) -> None:
+    study = STUDY.model_copy(update={"data": None})
+    files = {"few.json": "1"}
+    before = draw_plan(study, Catalog((folder,)), BENCHMARKS, files.get)
+    training = next(step for step in before.steps if step.kind == "train")
+    assert training.spec["data"] == {"few.json": "1"}
+    files["few.excluded.json"] = "2"
+    after = draw_plan(study, Catalog((folder,)), BENCHMARKS, files.get)
+    assert changed(before, after) == EVERYTHING
+    listed = next(step for step in after.steps if step.kind == "train")
+    assert listed.spec["data"] == {"few.json": "1", "few.excluded.json": "2"}
+    assert listed.files == training.files == ("few.json", ".")
+
+
+def test_where_a_step_makes_the_data_no_list_is_looked_for(folder: Path) -> None:
+    asked: list[str] = []
+    draw_plan(STUDY, Catalog((folder,)), BENCHMARKS, lambda name: asked.append(name))
+    assert not [name for name in asked if name.endswith(".json") and not name.startswith("/")]
+
+
 def test_only_the_first_stage_reads_weights(folder: Path) -> None:
     first, second = [step for step in draw(folder).steps if step.kind == "train"][:2]
     assert first.weights == ("./weights", "./weights")

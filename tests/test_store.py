@@ -73,13 +73,14 @@ def test_a_step_is_visible_only_when_it_is_committed(tmp_path: Path) -> None:
     assert (store.out(KEY) / "a").read_text() == "1"
 
 
-def test_a_finished_step_holds_its_preimage_run_and_manifest_and_nothing_of_the_work(tmp_path: Path) -> None:
+def test_a_finished_step_holds_its_preimage_run_manifest_and_curves_and_nothing_of_the_work(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.work(KEY)
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "step-100").write_text("big")
     (folder / "half.jsonl").write_text("{}")
     (folder / "log.jsonl").write_text("{}\n")
+    (folder / "tensorboard").mkdir()
     finish(store, a="1")
     assert sorted(path.name for path in (tmp_path / "steps" / KEY).iterdir()) == [
         "log.jsonl",
@@ -87,6 +88,7 @@ def test_a_finished_step_holds_its_preimage_run_and_manifest_and_nothing_of_the_
         "out",
         "run.json",
         "step.json",
+        "tensorboard",
     ]
     record = {"label": "data/quick", "kind": "make", "spec": {"maker": "quick"}, "needs": []}
     assert list(store.finished()) == [(KEY, record)]
@@ -295,6 +297,17 @@ def test_a_file_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
     path.write_text("[2]")
     os.utime(path, ns=(now, now))  # two writes within one tick of the clock
     assert prints("few.json") != before
+
+
+def test_a_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    store, path = Store(tmp_path / "store"), tmp_path / "few.excluded.json"
+    path.write_text("{}")
+    prints = Fingerprints.of(store, tmp_path)
+    assert prints("few.excluded.json")
+    path.unlink()
+    assert prints("few.excluded.json") is None
+    prints.save()
+    assert Fingerprints.of(store, None)("few.excluded.json") is None
 
 
 def test_without_the_data_the_store_answers_what_the_last_run_saw(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def names(events: list[dict[str, Any]]) -> list[str]:
 def test_a_job_survives_its_way_as_a_line(tmp_path: Path) -> None:
     needed = step("a")
     steps = (step("b \u2028 新", needs=(needed,), after=(step("c"),)),)
-    job = Job(tmp_path, Runtime(data=tmp_path, checkpoint_seconds=0.1), steps, {needed.key: "make"})
+    job = Job(tmp_path, Runtime(data=tmp_path, checkpoint_seconds=0.1, launcher=("srun",)), steps, {needed.key: "make"})
     line = job.to_line()
     assert line.count(b"\n") == 1
     again = Job.from_line(line)

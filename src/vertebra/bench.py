@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vertebra.files import append_rows
 from vertebra.spec import Json
@@ -42,9 +42,35 @@ class Bench:
     data: Path | None
     """The data folder: what the needed make step wrote, else the one given by --data."""
     progress: Progress
+    cache: Path
+    """What can be built again at any time and is shared by all steps: the arrays of mixtures."""
     stopping: Callable[[], bool]
     """True once a signal came: save what is needed to resume and raise `vertebra.errors.Stopped`."""
 
     def log(self, **fields: Json) -> None:
         """Appends one line, stamped with seconds since the epoch, to the step's log.jsonl."""
         append_rows(self.folder / "log.jsonl", [{"time": round(time.time(), 3), **fields}])
+
+    def document(self) -> dict[str, Json]:
+        """The bench as JSON, for another process."""
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: _spelled(getattr(self, name)) for name in _PATHS},
+            "needs": {key: str(path) for key, path in self.needs.items()},
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any], progress: Progress, stopping: Callable[[], bool]) -> "Bench":
+        """The bench that `document` told."""
+        fields: dict[str, Any] = {name: document[name] for name in _PLAIN}
+        fields |= {name: document[name] and Path(document[name]) for name in _PATHS}
+        fields["needs"] = {key: Path(path) for key, path in document["needs"].items()}
+        return cls(**fields, progress=progress, stopping=stopping)
+
+
+_PLAIN = ("key", "label", "spec")
+_PATHS = ("folder", "out", "model", "data", "cache")
+
+
+def _spelled(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from vertebra.errors import ConfigError, UnknownName
-from vertebra.spec import Backbone, Family, Mixture, Reference, Spec, Study, read_spec, read_text
+from vertebra.reading import read_spec, read_text
+from vertebra.spec import Backbone, Device, Family, Mixture, Reference, Spec, Study
 
-Shelf = Literal["backbones", "families", "mixtures", "studies", "templates", "reference"]
+Shelf = Literal["backbones", "devices", "families", "mixtures", "studies", "templates", "reference"]
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
 
@@ -53,6 +54,10 @@ class Catalog:
     def backbone(self, name: str) -> Backbone:
         """The backbone of this name or YAML path."""
         return read_spec(self._entry("backbones", name), Backbone)
+
+    def device(self, name: str) -> Device:
+        """The device of this name or YAML path."""
+        return read_spec(self._entry("devices", name), Device)
 
     def family(self, name: str) -> Family:
         """The family of this name."""
@@ -101,6 +106,7 @@ _PRELUDE = Path(str(files("vertebra"))) / "chat" / "prelude.jinja"
 
 _SINGULAR: dict[Shelf, str] = {
     "backbones": "backbone",
+    "devices": "device",
     "families": "family",
     "mixtures": "mixture",
     "studies": "study",

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from vertebra.errors import DataError, Stopped
 from vertebra.files import storing
 from vertebra.plan import Plan, Step
-from vertebra.spec import Runtime, Stage
+from vertebra.spec import Runtime, Stage, check_installed
 from vertebra.store import Store
 from vertebra.worker import Job
 
@@ -105,10 +105,11 @@ def missing_steps(plan: Plan, store: Store) -> tuple[Step, ...]:
 def check_inputs(steps: Sequence[Step], runtime: Runtime) -> None:
     """Looks for all data files and weights that the steps read; one `DataError` lists what is absent and where.
 
-    `ConfigError` when a stage of training needs a package that is not installed.
+    `ConfigError` when a stage of training, or `tracking`, needs a package that is not installed.
     """
     from vertebra.source import missing
 
+    check_installed(runtime.tracking)
     for stage in (step.spec["stage"] for step in steps if "stage" in step.spec):
         if lora := Stage.model_validate(stage).lora:
             lora.check_installed()

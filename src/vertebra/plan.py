@@ -21,7 +21,7 @@ from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "check", "train", "predict", "score"]
 
-VERSIONS: Mapping[Kind, int] = {"make": 5, "check": 1, "train": 2, "predict": 1, "score": 2}
+VERSIONS: Mapping[Kind, int] = {"make": 5, "check": 1, "train": 3, "predict": 2, "score": 2}
 """Raised when the code of a kind of step changes what comes out of it."""
 
 
@@ -110,6 +110,11 @@ class _Data:
     def of(self, files: Iterable[str]) -> dict[str, Json]:
         return {} if self.step else {file: self.fingerprint(file) for file in files}
 
+    def of_mixture(self, mixture: Mixture) -> dict[str, Json]:
+        """Its records' files and, where there is one, the list of those that are left out."""
+        listed = self.of([mixture.exclusion_file])
+        return self.of(mixture.records) | {file: digest for file, digest in listed.items() if digest is not None}
+
     def weights(self, source: str) -> dict[str, Json]:
         """What a hub id's revision does not say of weights: the files of a folder."""
         return {path.name: self.fingerprint(str(path)) for path in local_files(source)}
@@ -187,7 +192,7 @@ class _Arm:
             "weights": {source: data.weights(source) for source in weights},
             "stage": stage.preimage(),
             "mixture": mixture.preimage(),
-            "data": data.of(mixture.records),
+            "data": data.of_mixture(mixture),
             "seed": self.seed,
             "version": VERSIONS["train"],
         }

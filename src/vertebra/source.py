@@ -18,7 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from vertebra.errors import ConfigError, DataError
-from vertebra.spec import read_text
+from vertebra.reading import read_text
+from vertebra.spec import Json
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Names a model's weights go by, alone or as `NAME.index.json` with shards; the first that is there counts."""
@@ -60,6 +61,17 @@ def local_files(source: str) -> list[Path]:
         return []
     folder = _folder(source).resolve()
     return sorted(path for path in folder.glob("*") if path.suffix in _DECIDING and path.is_file())
+
+
+def folder_config(source: str) -> dict[str, Json]:
+    """What the config.json of a folder says; nothing where there is none to read, or the weights are the hub's."""
+    if is_hub(source) or not (_folder(source) / "config.json").is_file():
+        return {}
+    try:
+        said = json.loads(read_text(_folder(source) / "config.json"))
+    except (ValueError, RecursionError, DataError):
+        return {}  # who loads the weights says what is wrong with it
+    return said if isinstance(said, dict) else {}
 
 
 def find_weights(folder: Path, names: Sequence[str] = WHOLE) -> Path | None:

@@ -12,25 +12,24 @@ titles are for people and are left out of the hash. A whole study:
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from vertebra.errors import ConfigError, DataError, UnknownName
+from vertebra.errors import ConfigError
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -130,6 +129,13 @@ class Stage(Spec):
     """How an image becomes square: padded with the tower's mean colour, or cut at the centre."""
     max_tokens: PositiveInt = 2048
     """Longest sample in tokens, images expanded."""
+    precision: Literal["bfloat16"] | None = None
+    """What is computed in while weights and moments stay in single precision; by default that too."""
+    order: Literal["by_modality"] | None = None
+    """By default any permutation; `by_modality` is the published `group_by_modality_length`."""
+    mean_over: PositiveInt | None = None
+    """By default the loss is the mean over a batch's supervised tokens; else over that of each so many samples: the
+    published code took the mean of each micro-batch of a device (docs/decisions.md)."""
     lora: Lora | None = None
     """Trains adapters of the language model instead of its weights."""
 
@@ -146,6 +152,13 @@ class Stage(Spec):
                     raise PydanticCustomError("out_of_place", says, {"option": option})
         return self
 
+    @model_validator(mode="after")
+    def _has_whole_micro_batches(self) -> Self:
+        if self.order == "by_modality" and self.mean_over and self.batch % self.mean_over:
+            says = "`mean_over` has to divide `batch`, whose micro-batches `order: by_modality` deals out"
+            raise PydanticCustomError("uneven", says)
+        return self
+
 
 class Family(Spec):
     """A recipe for putting eyes on a language model: the tower, what is read from it, the stages."""
@@ -158,6 +171,12 @@ class Family(Spec):
     layers: Annotated[tuple[int, ...], Field(min_length=1)]
     """Hidden states of the tower that feed the projector, concatenated in this order."""
     stages: dict[str, Stage] = Field(min_length=1)
+    config: Mapping[str, int] = {}
+    """Facts of the tower's config.json, for what is told before the weights are there."""
+
+    def preimage(self) -> dict[str, Json]:
+        """Facts of the weights decide nothing that the weights do not."""
+        return {name: value for name, value in super().preimage().items() if name != "config"}
 
 
 DataCompat = Literal["region_without_image", "unnamed_region", "shared_colour", "point_needs_outline"]
@@ -168,6 +187,19 @@ DataCompat = Literal["region_without_image", "unnamed_region", "shared_colour", 
 - `shared_colour`: two objects of a relation whose marks are of different kinds have one colour
 - `point_needs_outline`: where a point is drawn in a region that has only a box, another record is taken instead
 """
+
+
+class Typical(Spec):
+    """What a record of a mixture is on average, for a look ahead: images at 576 tokens, Llama's tokenizer."""
+
+    samples: PositiveInt | None = None
+    """About how many records there are, where nobody has counted them for `count`."""
+    tokens: PositiveFloat
+    squares: PositiveFloat
+    """Of the length in tokens, squared."""
+    supervised: PositiveFloat
+    """Tokens that the loss is taken on."""
+    images: Annotated[float, Field(ge=0)] = 1.0
 
 
 class Mixture(Spec):
@@ -185,6 +217,13 @@ class Mixture(Spec):
     """Quirks of the published code that are wanted."""
     hub: str = ""
     """The dataset repository of the Hugging Face hub that has the records' files."""
+    typical: Typical | None = None
+    """Measured or estimated lengths; they decide nothing."""
+
+    @property
+    def exclusion_file(self) -> str:
+        """Where the data folder may list records that are left out of every training (`corpus.exclusion`)."""
+        return f"{self.name}.excluded.json"
 
     def preimage(self) -> dict[str, Json]:
         """Without where it was from, and without options not taken: what decides a result is what the files hold."""
@@ -259,10 +298,32 @@ class Reference(Spec):
     """By `family/backbone` and benchmark, the headline metric."""
 
 
-class Runtime(BaseModel):
-    """How a study is run. No field of it may move a result, and none is hashed."""
+class Device(Spec):
+    """An accelerator to train on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = ""
+    title: str
+    memory_gib: PositiveFloat
+    """What its driver leaves to a program, which is less than its name says."""
+    peak_tflops: PositiveFloat
+    """bfloat16 matrix products summed in float32, none of them sparse, as its maker states."""
+    matmul_tflops: PositiveFloat | None = None
+    """The most of it that large products have been measured to reach."""
+
+
+def _switch(value: object) -> object:
+    """YAML 1.1 reads on and off as true and false."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+Service = Literal["tensorboard", "wandb", "trackio", "mlflow"]
+"""What can show a training run while it goes on; each is a package of this name."""
+
+
+class Runtime(BaseModel):
+    """How a study is run (docs/training.md). No field of it may move a result, and none is hashed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     data: Path | None = None
     """The folder with the mixtures' and benchmarks' files, where no maker writes them."""
@@ -270,9 +331,37 @@ class Runtime(BaseModel):
     """Crews that run side by side, each in a process of its own."""
     checkpoint_seconds: PositiveFloat = 30.0
     """Longest training time that a crash can cost."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """What models run on; `auto` is the accelerator where there is one."""
+    devices: PositiveInt = 1
+    """Processes that train one model together."""
+    launcher: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """The words of a command that starts them, [srun, torchrun, --nnodes=2]; empty is torchrun on this machine."""
+    packing: Literal["auto", "padded"] = "auto"
+    """`auto` lays samples end to end where the backbone can keep them apart, `padded` fills up the shorter ones."""
+    pack_tokens: PositiveInt | None = None
+    """Tokens that go through a model at a time; None is chosen from memory."""
+    recompute: Literal["auto", "none", "selective", "full"] = "auto"
+    """What the backward pass computes anew instead of keeping it; `auto` is as little as fits into memory."""
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
+    """Whether torch.compile makes kernels for the model's layers."""
+    decoders: PositiveInt | None = None
+    """Threads that decode images for each process; None follows from its cores."""
+    peak_tflops: PositiveFloat | None = None
+    """Dense bf16 matmul peak of one device in TFLOP/s, that MFU is told against; None leaves MFU out."""
+    tracking: Annotated[tuple[Service, ...], AfterValidator(_distinct)] = ()
+    """Where training shows itself beside log.jsonl."""
 
 
-AnySpec = TypeVar("AnySpec", bound=Spec)
+def check_installed(services: Iterable[Service]) -> None:
+    """`ConfigError` naming the extra to install when the package of one of the services is not there."""
+    for service in services:
+        package = find_spec(service)
+        if package is None or package.origin is None:  # or a mere folder, such as the one that wandb writes
+            raise ConfigError(
+                f"`tracking: [{service}]` needs the package {service}, which is not installed. Install the extra with "
+                f"`pip install 'vertebra[{service}]'`, or take {service} out of `tracking`."
+            )
 
 
 def canonical(value: Json) -> str:
@@ -283,118 +372,3 @@ def canonical(value: Json) -> str:
 def digest(value: Json) -> str:
     """SHA-256 of the canonical JSON, 64 hex digits."""
     return hashlib.sha256(canonical(value).encode(errors="backslashreplace")).hexdigest()
-
-
-def read_text(path: Path) -> str:
-    """A UTF-8 file's text; `DataError` when it is missing, unreadable or not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def read_spec(path: Path, kind: type[AnySpec]) -> AnySpec:
-    """The Spec that a YAML file holds; its `name`, where it has one, is the file's stem.
-
-    Raises `ConfigError` with file and line for YAML that does not parse, unknown or repeated keys and wrong types.
-    """
-    tree = _parse(path)
-    fields = {} if tree is None else _plain(tree, path, set())
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{path}:1: expected `key: value` lines, found {type(fields).__name__}.")
-    if "name" in kind.model_fields:
-        if "name" in fields:
-            raise ConfigError(f"{path}: an entry's name is its file's name, {path.stem!r}; remove `name`.")
-        fields["name"] = path.stem
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        raise _explain(error, kind, path, tree) from error
-
-
-def _parse(path: Path) -> yaml.Node | None:
-    try:
-        return yaml.compose(read_text(path), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
-
-
-def _plain(node: yaml.Node, path: Path, seen: set[int]) -> Any:
-    """The node as plain values; aliases and tags have no place in a spec, repeated keys are mistakes."""
-    if id(node) in seen:
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: YAML aliases are not allowed; write it out.")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in mapping:
-                raise ConfigError(f"{path}:{key.start_mark.line + 1}: `{name}` is given twice.")
-            mapping[name] = _plain(value, path, seen)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, path, seen) for item in node.value]
-    try:
-        loader = yaml.SafeLoader("")
-        return _number(loader.construct_object(node, deep=True))
-    except (yaml.YAMLError, ValueError) as error:
-        where = f"{path}:{node.start_mark.line + 1}"
-        raise ConfigError(f"{where}: {node.value!r} is not a plain value.") from error
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; a person means the number."""
-    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _explain(error: ValidationError, kind: type[Spec], path: Path, tree: yaml.Node | None) -> ConfigError:
-    """The first complaint as one sentence, with the line it is about and the key that was probably meant."""
-    unknown_first = sorted(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
-    first = unknown_first[0]  # a misspelt key is also a missing one
-    keys = [str(part) for part in first["loc"]]
-    where = f"{path}:{_line(tree, keys)}"
-    if first["type"] == "extra_forbidden":
-        return UnknownName("field", keys[-1], _fields_at(kind, keys[:-1]), where)
-    if first["type"] == "missing":
-        return ConfigError(f"{where}: `{'.'.join(keys)}` is missing.")
-    about = f"`{'.'.join(keys)}`: " if keys else ""
-    return ConfigError(f"{where}: {about}{first['msg'][:1].lower()}{first['msg'][1:]}.")
-
-
-def _line(node: yaml.Node | None, keys: Sequence[str]) -> int:
-    line = 1
-    for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for name, value in node.value:
-            if name.value == key:
-                line, node = name.start_mark.line + 1, value
-                break
-    return line
-
-
-def _fields_at(kind: type[BaseModel], keys: Sequence[str]) -> list[str]:
-    """The field names that would be right at this depth."""
-    for key in keys:
-        field = kind.model_fields.get(key)
-        inner = [arg for arg in _inside(field.annotation) if issubclass(arg, BaseModel)] if field else []
-        if inner:
-            kind = inner[0]
-    return [name for name in kind.model_fields if name != "name"]
-
-
-def _inside(annotation: Any) -> list[type]:
-    """Every class that an annotation mentions."""
-    if isinstance(annotation, type) and not get_args(annotation):
-        return [annotation]
-    return [found for arg in get_args(annotation) for found in _inside(arg)]

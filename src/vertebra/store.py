@@ -9,6 +9,7 @@
         ├── run.json           host, versions, seconds
         ├── log.jsonl          what it had to say
         ├── manifest.json      {"model.safetensors": {"bytes": 812, "sha256": "9f…"}}
+        ├── tensorboard/       and wandb/: its training, where it was tracked
         └── out/               the result
 
 A commit syncs everything, writes the manifest last and then renames work/<key> to steps/<key>. The store knows keys
@@ -35,7 +36,7 @@ from vertebra.spec import Json
 
 _CLOCK_TICK = 2_000_000_000
 """Nanoseconds after which a file that changes again surely gets another time of change."""
-_KEPT = {"step.json", "run.json", "log.jsonl", "manifest.json", "out"}
+_KEPT = {"step.json", "run.json", "log.jsonl", "manifest.json", "out", "tensorboard", "wandb"}
 _DYING_TAKES = 0.5
 """Seconds for which a process that was just killed may still look alive."""
 _ORPHANS_GO_WITHIN = 10.0
@@ -216,6 +217,7 @@ class Fingerprints:
         elif path.is_file():
             self.seen[name] = self._look(path, self.seen.get(name))
         else:
+            self.seen.pop(name, None)  # else a file that is gone would still be in what the last run saw
             return None
         return self.seen[name]["sha256"]
 

@@ -160,6 +160,7 @@ def _bench(step: Step, job: Job, tell: Tell, stopping: Callable[[], bool]) -> Be
         needs=outs,
         model=of_kind.get("train") or _adopted(step),
         data=of_kind.get("make", job.runtime.data),
+        cache=job.store / "cache",
         progress=_progress(step.key, tell),
         stopping=stopping,
     )

@@ -190,6 +190,7 @@ def test_what_cannot_be_shown_is_told(run, photo, arguments, told):
         ("vip-llava-stage2", "mixture", "hub: mucai/ViP-LLaVA-Instruct"),
         ("llm-backbones", "study", "benchmarks: all"),
         ("pope", "benchmark", "headline: f1"),
+        ("h200", "device", "memory_gib: 139.8"),
     ],
 )
 def test_entries_are_shown_resolved(run, name, kind, line):

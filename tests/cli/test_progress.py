@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vertebra.cli import progress
-from vertebra.cli.progress import showing
+from vertebra.cli.progress import counting, showing
 from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked
 from vertebra.plan import Step
 
@@ -90,3 +90,33 @@ def test_a_terminal_of_80_columns_shows_the_run_and_each_running_step(monkeypatc
     assert max(map(len, lines)) <= 80
     assert "  | Traceback" in [line.rstrip() for line in lines]
     assert any(line.startswith("small ") and "2/9 steps" in line for line in lines)
+
+
+def counted(*steps: tuple[int, int, str]) -> list[str]:
+    stream = io.StringIO()
+    with counting("few", stream) as tell:
+        for step in steps:
+            tell(*step)
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_gets_a_line_now_and_then_of_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", -1.0)
+    lines = counted((1200, 4000, "pictures"), (0, 9, "records"))
+    assert lines == ["few: 1,200/4,000 pictures, 0:00:00 left", "few: 0/9 records"]
+
+
+def test_nothing_is_counted_aloud_while_it_is_too_early() -> None:
+    assert counted((1, 2, "pictures"), (2, 2, "pictures")) == []
+
+
+def test_a_terminal_shows_a_bar_of_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    reader, writer = os.openpty()
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(everything, reader)
+        with os.fdopen(writer, "w") as terminal, counting("few", terminal) as tell:
+            tell(1200, 4000, "pictures")
+        output = reading.result()
+    assert "1,200/4,000 pictures" in output

@@ -231,6 +231,7 @@ def bench(root: Path, name: str, stop_after: int | None = None) -> Bench:
         needs={},
         model=root / "model",
         data=root / "data",
+        cache=root / "cache",
         progress=lambda number, total, unit, note="": done.append(number),
         stopping=lambda: stop_after is not None and done[-1] >= stop_after,
     )

@@ -2,44 +2,22 @@
 
 import json
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from tests.anatomy import assembled
-from tests.train.conftest import spoken
+from tests.train.conftest import ALONE, BACKBONES, FAMILIES, changed, spoken, weights
 
-from vertebra.chat import Conversation, Turn
-from vertebra.data import Batch, Schedule, open_mixture
-from vertebra.errors import VertebraError
+from vertebra.data import Eyes, Schedule
+from vertebra.errors import DataError, VertebraError
 from vertebra.files import read_rows
-from vertebra.model import VisionLanguageModel, load, save
+from vertebra.model import load, save
 from vertebra.spec import Runtime
 from vertebra.train import train
-from vertebra.train.fit import Recipe, collator_for, learn, loss_of
+from vertebra.train.fit import learn
+from vertebra.train.learner import Learner
 from vertebra.train.optimizer import cosine, optimizer_of
-
-FAMILIES = ["llava", "vip_llava"]
-BACKBONES = {"llava": "vicuna-s", "vip_llava": "phi-3"}
-
-
-def batch_of(laid, model: VisionLanguageModel, *names: str) -> Batch:
-    """The records of these ids, in the first epoch's words."""
-    recipe = Recipe.of(laid.steps[0].spec)
-    dataset = open_mixture(recipe.mixture, laid.root, recipe.seed)
-    order = {record.id: index for index, record in enumerate(dataset.records)}
-    return collator_for(model, recipe)([dataset.sample(order[name], 0) for name in names])
-
-
-def changed(before: VisionLanguageModel, after: VisionLanguageModel) -> set[str]:
-    """The parts of a network in which any weight differs."""
-    others = dict(after.network.named_parameters())
-    return {
-        name.removeprefix("model.").split(".")[0]
-        for name, weight in before.network.named_parameters()
-        if not torch.equal(weight, others[name])
-    }
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -64,42 +42,57 @@ def test_every_weight_of_the_language_model_is_trained(training):
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_the_loss_is_that_of_transformers(training, model):
-    laid = training(model, BACKBONES[model])
-    whole = assembled(model, BACKBONES[model])
-    batch = batch_of(laid, whole, "0", "w3", "v7w-5", "w0")
+def test_the_loss_of_a_batch_is_transformers_mean_over_its_supervised_tokens(training, model):
+    laid = training(model, BACKBONES[model], {"batch": 11})
+    train(laid.bench("run"), Runtime())
+    fresh = assembled(model, BACKBONES[model])
+    corpus, eyes, total = laid.corpus(fresh), Eyes.of(fresh, "pad"), 0.0
     with torch.no_grad():
-        expected = whole.network(input_ids=batch.ids, pixel_values=batch.pixels, labels=batch.labels).loss
-        torch.testing.assert_close(loss_of(whole, batch), expected, rtol=0, atol=1e-5)
+        for sample in (corpus.sample(index) for index in range(len(corpus))):
+            ids, labels = (torch.from_numpy(part).long().unsqueeze(0) for part in (sample.ids, sample.labels))
+            pixels = eyes.pixels(sample.images) if sample.images else None
+            loss = fresh.network(input_ids=ids, pixel_values=pixels, labels=labels).loss
+            total += float(loss) * int((labels[:, 1:] >= 0).sum())
+    assert laid.log("run")[0]["loss"] == pytest.approx(total / corpus.supervised.sum(), abs=1e-5)
 
 
-@pytest.mark.parametrize("model", FAMILIES)
-def test_a_batchs_gradient_is_the_mean_of_its_halves_by_supervised_tokens(training, model):
-    laid = training(model, BACKBONES[model])
-    whole = assembled(model, BACKBONES[model])
-    names = ["0", "w3", "v7w-5", "w0", "refcocog-6"]
-    batch, halves = batch_of(laid, whole, *names), [batch_of(laid, whole, *part) for part in (names[:2], names[2:])]
-    assert halves[0].supervised != halves[1].supervised
-    assert batch.supervised == sum(half.supervised for half in halves)
-    wanted = [weight for name, weight in whole.network.named_parameters() if "vision_tower" not in name]
-    gradient = torch.autograd.grad(loss_of(whole, batch), wanted)
-    parts = [torch.autograd.grad(loss_of(whole, half), wanted) for half in halves]
-    shares = [half.supervised / batch.supervised for half in halves]
-    for together, *apart in zip(gradient, *parts, strict=True):
-        mean = sum(share * part for share, part in zip(shares, apart, strict=True))
-        torch.testing.assert_close(together, mean, rtol=0, atol=1e-6)
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        Runtime(pack_tokens=1),
+        Runtime(pack_tokens=300, decoders=3),
+        Runtime(packing="padded", pack_tokens=500),
+        Runtime(recompute="selective"),
+        Runtime(recompute="full"),
+    ],
+    ids=lambda runtime: ",".join(
+        f"{name}={value}" for name, value in runtime.model_dump(exclude_defaults=True).items()
+    ),
+)
+def test_how_a_batch_is_worked_on_moves_no_weight(training, runtime):
+    laid = training("vip_llava", "phi-3", {"batch": 6, "epochs": 2})
+    train(laid.bench("plain"), Runtime())
+    train(laid.bench("other"), runtime)
+    wanted, found = (weights(laid.root / name / "out") for name in ("plain", "other"))
+    assert {name: float((wanted[name] - found[name]).abs().max()) for name in wanted} == pytest.approx(
+        dict.fromkeys(wanted, 0), abs=1e-5
+    )
+    assert laid.log("other")[-1]["loss"] == pytest.approx(laid.log("plain")[-1]["loss"], abs=1e-5)
 
 
 def test_text_alone_leaves_a_projector_to_its_momentum(training):
     """As in the published training, where text comes with a blank picture: its gradient is nought, not missing."""
     laid = training("llava", "vicuna-s", {"trains": "projector"})
     whole = assembled("llava", "vicuna-s")
+    packs = [laid.pack(whole, name) for name in ("w0", "0", "w0")]
     whole.network.requires_grad_(False)
     projector = whole.network.model.multi_modal_projector.requires_grad_(True)
+    learner = Learner(whole.network, Eyes.of(whole, "pad"), torch.float32)
     optimizer = optimizer_of(projector.parameters(), 1e-3)
     states = [[weight.clone() for weight in projector.parameters()]]
-    for name in ("w0", "0", "w0"):
-        learn(whole, batch_of(laid, whole, name), optimizer)
+    for pack in packs:
+        learn(learner, iter([pack._replace(segments=None)]), ALONE)
+        optimizer.step()
         states.append([weight.clone() for weight in projector.parameters()])
     moved = [not all(torch.equal(*pair) for pair in zip(one, other, strict=True)) for one, other in pairwise(states)]
     assert moved == [False, True, True]
@@ -114,13 +107,17 @@ def test_a_stage_learns_from_several_images_and_names_what_does_not_fit(training
         for name, more in (("two", 0), ("many", 9))
     )
     (laid.root / "few.json").write_text(json.dumps([*records, two, many]))
-    batch = batch_of(laid, assembled("llava", "vicuna-s"), "two", "w0", "many", "0")
-    assert (batch.samples, batch.lost) == (("two", "w0", "0"), ("many",))
-    assert batch.pixels is not None
-    assert len(batch.pixels) == 3
     train(laid.bench("run"), Runtime())
-    rows = read_rows(laid.root / "run" / "log.jsonl")
-    assert [row["lost"] for row in rows if "lost" in row] == [["many"]]
+    facts = read_rows(laid.root / "run" / "log.jsonl")[0]
+    assert facts["lost"] == {"number": 1, "first": ["many"]}
+    (row,) = laid.log("run")
+    assert (row["samples"], row["images"]) == (13, 7 + 2)
+
+
+def test_a_stage_whose_samples_lose_their_answers_is_refused(training):
+    laid = training("llava", "vicuna-s", {"max_tokens": 40})
+    with pytest.raises(DataError, match=r"11 of 11 records are so long .* Raise the stage's `max_tokens`"):
+        train(laid.bench("run"), Runtime())
 
 
 def test_records_that_were_left_out_are_told_first_in_the_log(training):
@@ -132,10 +129,21 @@ def test_records_that_were_left_out_are_told_first_in_the_log(training):
     bench.spec["mixture"]["faulty"] = 0.9
     train(bench, Runtime())
     first, *others = read_rows(laid.root / "run" / "log.jsonl")
-    assert (first["left_out"], len(first["faults"])) == (21, 20)
-    assert "record 11 (id u0): `conversations` must go human, gpt" in first["faults"][0]
+    assert (first["faults"]["number"], len(first["faults"]["first"])) == (21, 20)
+    assert "record 11 (id u0): `conversations` must go human, gpt" in first["faults"]["first"][0]
     assert others
-    assert not any("left_out" in row for row in others)
+    assert not any("faults" in row for row in others)
+
+
+def test_the_log_begins_with_how_long_samples_are_and_how_they_are_laid_out(training):
+    laid = training("llava", "vicuna-s")
+    train(laid.bench("run"), Runtime())
+    train(laid.bench("padded"), Runtime(packing="padded"))
+    corpus = laid.corpus(assembled("llava", "vicuna-s"))
+    facts, padded = (read_rows(laid.root / name / "log.jsonl")[0] for name in ("run", "padded"))
+    assert (facts["samples"], facts["tokens"], facts["steps"]) == (11, corpus.lengths.sum(), 4)
+    assert (facts["packing"], padded["packing"]) == ("packed", "padded: asked for")
+    assert facts["efficiency"] == 1
 
 
 def test_a_stage_of_text_alone_is_trained(training):
@@ -154,9 +162,9 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_records(training, tmp_pat
     bench = laid.bench("run", model=tmp_path)
     with pytest.raises(VertebraError, match=r"The loss is nan on the batch of the records .*\. Stopped") as caught:
         train(bench, Runtime())
-    dataset = open_mixture(Recipe.of(bench.spec).mixture, laid.root, 0)
-    _, first = Schedule(len(dataset), 3, 1, 0).at(0)
-    assert ", ".join(dataset.records[index].id for index in first) in str(caught.value)
+    corpus = laid.corpus(whole)
+    _, first = Schedule(len(corpus), 3, 1, 0).at(0)
+    assert ", ".join(corpus.name(index) for index in first) in str(caught.value)
     assert list(bench.out.iterdir()) == []
 
 
@@ -169,14 +177,21 @@ def test_weights_that_are_not_finite_at_the_end_are_not_saved(training, tmp_path
     save(whole, tmp_path)
     bench = laid.bench("run", model=tmp_path)
     with pytest.raises(VertebraError, match=r"After the last batch \S+embed_tokens\.weight is not finite"):
-        train(bench, Runtime())
+        train(bench, Runtime(packing="padded"))
     assert list(bench.out.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_read_names_its_record(training):
+    laid = training("llava", "vicuna-s")
+    (laid.root / "pictures" / "3.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"3\.png is not a picture .* \(record 3\)"):
+        train(laid.bench("run"), Runtime())
 
 
 def test_the_log_holds_a_line_about_once_a_second_and_the_last_step(training):
     laid = training("llava", "vicuna-s", {"batch": 1})
     train(laid.bench("run"), Runtime())
-    rows = read_rows(laid.root / "run" / "log.jsonl")
+    rows = laid.log("run")
     seconds = rows[-1]["time"] - rows[0]["time"]
     assert [rows[0]["step"], rows[-1]["step"]] == [1, 11]
     assert len(rows) <= seconds + 2
@@ -194,23 +209,5 @@ def test_a_step_without_a_checkpoint_due_keeps_none(training):
 def test_training_lowers_the_loss(training):
     laid = training("llava", "vicuna-s", {"epochs": 10, "batch": 11, "learning_rate": 3e-3})
     train(laid.bench("run"), Runtime())
-    rows = read_rows(laid.root / "run" / "log.jsonl")
+    rows = laid.log("run")
     assert rows[-1]["loss"] < rows[0]["loss"] - 1
-
-
-def test_a_recipe_is_what_the_plan_wrote(training):
-    laid = training("vip_llava", "phi-3", {"square": "crop", "max_tokens": 99}, seed=4)
-    recipe = Recipe.of(json.loads(json.dumps(laid.steps[0].spec)))
-    assert (recipe.seed, recipe.stage.square, recipe.stage.max_tokens) == (4, "crop", 99)
-    assert (recipe.family.model, recipe.family.layers) == ("vip_llava", (-2, -3, -4, -5, 1))
-    assert (recipe.backbone.pad, recipe.mixture.records) == ("<|placeholder2|>", ("few.json",))
-
-
-def test_captions_follow_the_backbones_quirks(training):
-    laid = training("llava", "vicuna-s", {"chat": "plain"})
-    recipe = Recipe.of(laid.steps[0].spec)
-    quirky = replace(recipe, backbone=recipe.backbone.model_copy(update={"compat": ("captions_without_bos",)}))
-    model = assembled("llava", "vicuna-s")
-    caption = Conversation((Turn("user", "", images=1), Turn("assistant", "a cat")))
-    assert collator_for(model, recipe).chat.render(caption) == "<s><image>a cat\n"
-    assert collator_for(model, quirky).chat.render(caption) == "<image>a cat\n"

@@ -24,7 +24,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from vertebra.chat.records import SOURCES
-from vertebra.chat.rows import IMAGE, Row, is_inside, is_pixel, read_json
+from vertebra.chat.rows import IMAGE, Row, is_inside, is_pixel
+from vertebra.chat.streaming import read_json
 from vertebra.errors import ConfigError, DataError, UnknownName
 from vertebra.spec import Json
 from vertebra.visual.kinds import KINDS

@@ -17,6 +17,7 @@ A record that cannot be used is an error that names it; none is left out in sile
 import re
 import reprlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
@@ -25,7 +26,8 @@ from pathlib import Path
 from vertebra.chat import regions
 from vertebra.chat.conversation import Conversation, Turn
 from vertebra.chat.regions import Teller, Told
-from vertebra.chat.rows import IMAGE, Row, identified, read_json
+from vertebra.chat.rows import IMAGE, Row, identified
+from vertebra.chat.streaming import read_list
 from vertebra.chat.vcr import meta, vcr
 from vertebra.errors import DataError
 from vertebra.spec import DataCompat
@@ -47,48 +49,21 @@ class Record:
     beside: tuple[str, ...] = ()
     """Further files that it is told from, relative to the same folder."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that it needs."""
+        return *self.images, *self.beside
+
 
 def read_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> list[Record]:
     """All records of a JSON file. `DataError` with the file and the record's id (or number) for the first bad one."""
-    records, faults = sorted_records(path, compat)
-    if faults:
-        raise faults[0]
-    return records
+    with closing(read_list(path)) as entries:
+        return [record(entry.value, path, number, compat) for number, entry in enumerate(entries)]
 
 
-def sorted_records(path: Path, compat: frozenset[DataCompat] = _NONE) -> tuple[list[Record], list[DataError]]:
-    """The records of a JSON file that can be used, and what is wrong with each of the others."""
-    records, faults = [], []
-    for number, fields in enumerate(_rows(path)):
-        try:
-            records.append(_record(identified(fields, f"{path}: record {number}"), compat))
-        except DataError as error:
-            faults.append(error)
-    return records, faults
-
-
-def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
-    """The ids and conversations of a JSON file, no image looked for; region records are no conversations yet.
-
-    Where `image` is no list, the messages alone say how many images there are. `DataError` with the file
-    and the record's id (or number) for the first bad one.
-    """
-    return [_conversation(identified(fields, f"{path}: record {number}")) for number, fields in enumerate(_rows(path))]
-
-
-def _rows(path: Path) -> list[object]:
-    rows = read_json(path)
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: expected a JSON list of records, found {type(rows).__name__}.")
-    return rows
-
-
-def _conversation(row: Row) -> tuple[str, Conversation]:
-    images = row.fields.get("image")
-    return row.name, _shown(row, len(images)) if isinstance(images, list) else _said(row, 1)
-
-
-def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
+def record(value: object, path: Path, number: int, compat: frozenset[DataCompat] = _NONE) -> Record:
+    """The record that stands at this place of a file. `DataError` for one that cannot be used."""
+    row = _row(value, path, number)
     name, images = row.name, row.images()
     source, _, rest = name.partition("-")
     kind = f"{source}-gpt4v" if rest.partition("-")[0] == "gpt4v" else source
@@ -102,6 +77,24 @@ def _record(row: Row, compat: frozenset[DataCompat]) -> Record:
         return Record(name, images, lambda rng, folder: told, "images" if images else "text alone")  # noqa: ARG005
     beside = (meta(row),) if "meta_dir" in row.fields else ()
     return Record(name, (row.image(),), (tell or _own)(row, compat), kind if tell else "own regions", beside)
+
+
+def read_conversations(path: Path) -> list[tuple[str, Conversation]]:
+    """The ids and conversations of a JSON file, no image looked for; region records are no conversations yet.
+
+    Where `image` is no list, the messages alone say how many images there are. `DataError` with the file
+    and the record's id (or number) for the first bad one.
+    """
+    return [_conversation(_row(entry.value, path, number)) for number, entry in enumerate(read_list(path))]
+
+
+def _row(value: object, path: Path, number: int) -> Row:
+    return identified(value, f"{path}: record {number}")
+
+
+def _conversation(row: Row) -> tuple[str, Conversation]:
+    images = row.fields.get("image")
+    return row.name, _shown(row, len(images)) if isinstance(images, list) else _said(row, 1)
 
 
 def _own(row: Row, _: frozenset[DataCompat]) -> Teller:

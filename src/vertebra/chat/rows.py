@@ -4,7 +4,6 @@ row = Row({"id": "v7w-4", "bboxes": [[1, 2, 30, 40]], ...}, "records.json: recor
 row.words("question")    row.regions()
 """
 
-import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from vertebra.errors import DataError
-from vertebra.spec import read_text
 from vertebra.visual.regions import Region, outlined, region
 
 IMAGE = "<image>"
@@ -128,16 +126,6 @@ def identified(fields: object, where: str) -> Row:
     if not isinstance(fields, dict):
         raise DataError(f"{where}: expected an object, found {type(fields).__name__}.")
     return Row(fields, f"{where} (id {Row(fields, where).name})")
-
-
-def read_json(path: Path) -> object:
-    """What a JSON file holds. `DataError` with its line where it is not whole."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not whole JSON: {error.msg}. Fetch or write it again.") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists nested by the thousand
-        raise DataError(f"{path}: its JSON cannot be read: {error}. Fetch or write it again.") from error
 
 
 def is_inside(path: str) -> bool:

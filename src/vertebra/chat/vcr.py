@@ -22,7 +22,8 @@ from vertebra.chat.conversation import Conversation, Turn
 from vertebra.chat.regions import Chosen, Teller, Told, choose
 from vertebra.chat.rows import Row, is_inside
 from vertebra.errors import DataError
-from vertebra.spec import DataCompat, read_text
+from vertebra.reading import read_text
+from vertebra.spec import DataCompat
 from vertebra.visual.regions import Region
 
 Words = tuple[str | tuple[int, ...], ...]

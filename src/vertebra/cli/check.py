@@ -16,6 +16,7 @@ import typer
 
 from vertebra.cli.inspection import check_benchmark, check_mixture, show_prompts
 from vertebra.cli.names import kind_of
+from vertebra.cli.study import AsJson, DataFolder
 from vertebra.cli.text import checked, paragraph, printable
 from vertebra.errors import ConfigError
 
@@ -39,34 +40,41 @@ class _Row(NamedTuple):
     fitted: "Fitted"
 
 
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A backbone, such as llama-3-8b, or its YAML file; a benchmark; a mixture, or its mixtures/*.yaml."
+    ),
+]
+Prompt = Annotated[
+    bool, typer.Option("--prompt", help="Of a benchmark, print the exact prompts of a few questions (--show).")
+]
+Exclude = Annotated[
+    bool,
+    typer.Option("--exclude", help="List a mixture's records that cannot be used; every training leaves them out."),
+]
+Tokenizer = Annotated[Path | None, typer.Option(help="Folder with the tokenizer, if not beside the weights.")]
+Conversations = Annotated[Path | None, typer.Option(help="LLaVA JSON to be told in this backbone's tokens.")]
+Tokens = Annotated[Path | None, typer.Option(help="Write each conversation's ids and labels here, JSONL.")]
+Stage = Annotated[str, typer.Option(help="`pretrain` tells bare captions, `finetune` the backbone's chat.")]
+Longest = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest sample, images expanded.")]
+ImageTokens = Annotated[int, typer.Option(min=1, help="Positions that an image takes.")]
+Show = Annotated[int, typer.Option(min=0, help="Show this many conversations, what is learned in green; or prompts.")]
+
+
 def check(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A backbone, such as llama-3-8b, or its YAML file; a benchmark; a mixture, or its mixtures/*.yaml."
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", envvar="VERTEBRA_DATA", help="Where a benchmark's or mixture's files are."),
-    ] = None,
-    prompt: Annotated[
-        bool, typer.Option("--prompt", help="Of a benchmark, print the exact prompts of a few questions (--show).")
-    ] = False,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="Folder with the tokenizer, if not beside the weights.")
-    ] = None,
-    conversations: Annotated[Path | None, typer.Option(help="LLaVA JSON to be told in this backbone's tokens.")] = None,
-    tokens: Annotated[Path | None, typer.Option(help="Write each conversation's ids and labels here, JSONL.")] = None,
-    stage: Annotated[
-        str, typer.Option(help="`pretrain` tells bare captions, `finetune` the backbone's chat.")
-    ] = "finetune",
-    longest: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest sample, images expanded.")] = 2048,
-    image_tokens: Annotated[int, typer.Option(min=1, help="Positions that an image takes.")] = 576,
-    show: Annotated[
-        int, typer.Option(min=0, help="Show this many conversations, what is learned in green; or prompts.")
-    ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    name: Name,
+    data: DataFolder = None,
+    prompt: Prompt = False,
+    exclude: Exclude = False,
+    tokenizer: Tokenizer = None,
+    conversations: Conversations = None,
+    tokens: Tokens = None,
+    stage: Stage = "finetune",
+    longest: Longest = 2048,
+    image_tokens: ImageTokens = 576,
+    show: Show = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Prove that a backbone fits before anything trains on it, or that a benchmark's or mixture's files are whole."""
     from vertebra.catalog import Catalog
@@ -75,10 +83,11 @@ def check(
     kind = _kind_of_file(Path(name)) or kind_of(name, catalog, ("backbone", "benchmark", "mixture"))
     if kind != "backbone" and (tokenizer or conversations or tokens):
         raise ConfigError(f"{name} is a {kind}; --tokenizer, --conversations and --tokens are for backbones.")
-    if prompt and kind != "benchmark":
-        raise ConfigError(f"{name} is a {kind}; --prompt is for benchmarks.")
+    for option, given, meant in (("--prompt", prompt, "benchmark"), ("--exclude", exclude, "mixture")):
+        if given and kind != meant:
+            raise ConfigError(f"{name} is a {kind}; {option} is for {meant}s.")
     if kind == "mixture":
-        check_mixture(name, data, catalog, as_json)
+        check_mixture(name, data, catalog, as_json, exclude)
     elif prompt:
         show_prompts(name, data, show or 3, as_json)
     elif kind == "benchmark":

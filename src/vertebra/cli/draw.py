@@ -64,7 +64,7 @@ def mark(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A backbone, family, mixture, study or benchmark; or `marks`.")],
+    name: Annotated[str, typer.Argument(help="A backbone, device, family, mixture, study or benchmark; or `marks`.")],
     out: Annotated[
         Path | None, typer.Argument(help="For `marks`, where the contact sheet goes, such as sheet.png.")
     ] = None,
@@ -84,7 +84,7 @@ def show(
     from vertebra.cli.names import kind_of
 
     catalog = Catalog.installed()
-    kind = kind_of(name, catalog, ("benchmark", "backbone", "family", "mixture", "study"))
+    kind = kind_of(name, catalog, ("benchmark", "backbone", "device", "family", "mixture", "study"))
     entry = _benchmark(name) if kind == "benchmark" else _entry(kind, name, catalog).model_dump(mode="json")
     typer.echo(f"# {kind}")
     typer.echo(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), nl=False)

@@ -5,23 +5,26 @@ vertebra check pope --data data/ --json
 """
 
 import json
-from collections import Counter
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from vertebra.cli.text import checked, paragraph, printable
+from vertebra.cli.stopping import stoppable
+from vertebra.cli.text import checked, many, paragraph, printable
 from vertebra.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
+    from vertebra.corpus.inspection import Inspection as Looked
     from vertebra.scoring.benchmark import Benchmark, Sample
     from vertebra.scoring.inspection import Inspection
     from vertebra.spec import Json
 
-_SHOWN, _NAMED = 5, 20
-"""Records left out that are named to people, and in JSON."""
+_SHOWN = 5
+"""Records that are named to people."""
 
 
 def check_benchmark(name: str, data: Path | None, as_json: bool) -> None:
@@ -63,31 +66,52 @@ def show_prompts(name: str, data: Path | None, count: int, as_json: bool) -> Non
         typer.echo(printable(f"--- {sample.id} · {sample.image or 'no picture'}{marks}\n{sample.text}"))
 
 
-def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool) -> None:
-    """Reads every record of a mixture and looks for its images. `DataError` for the first thing that is wrong."""
-    from vertebra.data.dataset import open_mixture
-    from vertebra.spec import Mixture, read_spec
+def check_mixture(name: str, data: Path | None, catalog: "Catalog", as_json: bool, listing: bool = False) -> None:
+    """Looks at every record and picture of a mixture. `DataError` for what would stop a training.
+
+    With `listing` the records that would are listed as excluded instead, and every training leaves them out.
+    """
+    from vertebra.cli.progress import counting
+    from vertebra.corpus import inspection
+    from vertebra.reading import read_spec
+    from vertebra.spec import Mixture
 
     mixture = read_spec(Path(name), Mixture) if name.endswith((".yaml", ".yml")) else catalog.mixture(name)
-    name = mixture.name
     if mixture.count is None:
-        typer.echo(f"{name} does not say how many records it should hold.", err=True)
-    found = open_mixture(mixture, _data(data), seed=0)
-    kinds = dict(Counter(record.kind for record in found.records).most_common())
+        typer.echo(f"{mixture.name} does not say how many records it should hold.", err=True)
+    with stoppable("Nothing was changed."), counting(mixture.name, sys.stderr) as progress:
+        found = inspection.inspect(mixture, _data(data), progress, anew=listing)
+    if listing:
+        found = inspection.exclude(found)
     if as_json:
-        faulty: dict[str, Json] = {"left_out": len(found.faults), "faults": list(found.faults[:_NAMED])}
-        document = {"mixture": name, "passed": True, "records": len(found), "kinds": {**kinds}, **faulty}
-        typer.echo(json.dumps(document))
-        return
-    typer.echo(paragraph(f"{name}: {len(found):,} records, and every image file is there."))
-    for kind, number in kinds.items():
+        typer.echo(json.dumps(found.document()))
+    else:
+        show_mixture(found, listing)
+    found.demand()
+
+
+def show_mixture(found: "Looked", listed: bool) -> None:
+    """How many records there are of each kind, and the first few of those that cannot be used or are left out."""
+    seen = f"{many(found.records, 'record')} can be used; {many(found.pictures, 'picture')} looked at."
+    typer.echo(paragraph(f"{found.mixture.name}: {seen}"))
+    for kind, number in found.kinds.items():
         typer.echo(f"{number:>11,} {kind}")
-    if found.faults:
-        typer.echo(paragraph(f"{len(found.faults):,} more cannot be used and are left out:"))
-        for fault in found.faults[:_SHOWN]:
-            typer.echo(paragraph(f"  {fault}", hang=2))
-        if len(found.faults) > _SHOWN:
-            typer.echo(f"  and {len(found.faults) - _SHOWN:,} more")
+    _name(found.faults, "malformed and left out")
+    _name(found.excluded, f"listed in {found.folder / found.mixture.exclusion_file} and left out of every training")
+    _name(found.unusable, "in the way of a training")
+    if listed and not found.excluded:
+        typer.echo("There is nothing to exclude, and no list.")
+
+
+def _name(records: Sequence[object], what: str) -> None:
+    """The first few of some records, on lines of their own."""
+    if not records:
+        return
+    typer.echo(paragraph(f"{many(len(records), 'record')} more {'is' if len(records) == 1 else 'are'} {what}:"))
+    for record in records[:_SHOWN]:
+        typer.echo(paragraph(f"  {record}", hang=2))
+    if len(records) > _SHOWN:
+        typer.echo(f"  and {len(records) - _SHOWN:,} more")
 
 
 def _prompt(sample: "Sample") -> "dict[str, Json]":

@@ -7,7 +7,7 @@ from vertebra.errors import ConfigError, UnknownName
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
 
-Kind = Literal["benchmark", "backbone", "family", "mixture", "study"]
+Kind = Literal["benchmark", "backbone", "device", "family", "mixture", "study"]
 
 
 def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
@@ -17,6 +17,7 @@ def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
     known: dict[Kind, list[str]] = {
         "benchmark": benchmarks.names(),
         "backbone": catalog.names("backbones"),
+        "device": catalog.names("devices"),
         "family": catalog.names("families"),
         "mixture": catalog.names("mixtures"),
         "study": catalog.names("studies"),

@@ -1,4 +1,4 @@
-"""What a running study shows on stderr: bars on a terminal, else a plain line now and then.
+"""What a running study, or a long look at files, shows on stderr: bars on a terminal, else a plain line now and then.
 
 miniature                              ━━━━━━━╸━━━━━━━━━━━━   42/113 steps 0:03:12
   …-llava-1.5/tiny-phi-3/seed0/stage3  ━━━━━╸━━━━━━━━━━━━━━ 40/120 samples 0:00:21
@@ -34,6 +34,41 @@ def showing(title: str, total: int, stream: TextIO) -> Iterator[Callable[[Event]
         return
     with _bars(stream) as progress:
         yield _Bars(total, progress, progress.add_task(title, total=total, count="")).listen
+
+
+@contextmanager
+def counting(title: str, stream: TextIO) -> Iterator[Callable[[int, int, str], None]]:
+    """Shows one thing that takes long while the block lasts; what it yields is told how many of how many are done."""
+    if not stream.isatty():
+        yield _Count(title, stream).tell
+        return
+    with _bars(stream) as progress:
+        task = progress.add_task(title, total=None, count="")
+
+        def tell(done: int, total: int, unit: str) -> None:
+            progress.update(task, completed=done, total=total, count=f"{done:,}/{total:,} {unit}")
+
+        yield tell
+
+
+@dataclass(slots=True)
+class _Count:
+    """For logs: a line each ten seconds."""
+
+    title: str
+    stream: TextIO
+    unit: str = ""
+    since: float = 0.0
+    last: float = field(default_factory=time.monotonic)
+
+    def tell(self, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if unit != self.unit:
+            self.unit, self.since = unit, now
+        if now - self.last > _SECONDS_BETWEEN_LINES:
+            self.last = now
+            left = _left(self.since, done, total - done)
+            print(printable(f"{self.title}: {done:,}/{total:,} {unit}{left}"), file=self.stream, flush=True)
 
 
 @dataclass(slots=True)
@@ -85,9 +120,7 @@ class _Pace:
             return f"{self.label}: starting"
         (since, start), now = self.first, self.latest
         note = f", {now.note}" if now.note else ""
-        if now.done > start:
-            left = (time.monotonic() - since) / (now.done - start) * (now.total - now.done)
-            note += f", {timedelta(seconds=round(left))} left"
+        note += _left(since, now.done - start, now.total - now.done)
         return f"{self.label}: {now.done}/{now.total} {now.unit}{note}"
 
 
@@ -123,6 +156,11 @@ class _Bars:
         self.parts.pop(key, None)
         if key in self.tasks:
             self.progress.remove_task(self.tasks.pop(key))
+
+
+def _left(since: float, done: int, more: int) -> str:
+    """How long `more` will take, where `done` took the time since then."""
+    return f", {timedelta(seconds=round((time.monotonic() - since) / done * more))} left" if done else ""
 
 
 def _bars(stream: TextIO) -> Progress:

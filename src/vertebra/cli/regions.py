@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from vertebra.cli.text import paragraph
+from vertebra.cli.text import many, paragraph
 from vertebra.errors import ConfigError, DataError
 
 _SHOWN = 5
@@ -54,12 +54,8 @@ def regions(
         told = {"records": len(found.records), "regions": found.regions, "crowds": found.crowds}
         typer.echo(json.dumps({**told, "faults": list(found.faults)}))
         return
-    left = f"; {_many(found.crowds, 'crowd')} left out" if found.crowds else ""
-    typer.echo(paragraph(f"{out}: {_many(len(found.records), 'record')}, {_many(found.regions, 'region')}{left}."))
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    left = f"; {many(found.crowds, 'crowd')} left out" if found.crowds else ""
+    typer.echo(paragraph(f"{out}: {many(len(found.records), 'record')}, {many(found.regions, 'region')}{left}."))
 
 
 def _tell(faults: tuple[str, ...], annotations: int) -> None:

@@ -1,6 +1,6 @@
 """`vertebra plan|run|status|report STUDY`: what a study would do, does, has done and has found.
 
-$ vertebra plan miniature
+$ vertebra plan miniature                     (what training costs follows where it is known: cli/costs.py)
 miniature: 211 of 281 steps are done, 70 would run.
 
 tiny-llava-1.5/tiny-phi-3/seed0
@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from vertebra.cli.runtime import RuntimeFile, Settings, read_runtime
 from vertebra.cli.text import paragraph, printable, width
 from vertebra.errors import DataError, UnknownName, VertebraError
 
 if TYPE_CHECKING:
+    from vertebra.catalog import Catalog
     from vertebra.cli.kin import Genealogy
     from vertebra.engine import Outcome
     from vertebra.plan import Plan, Step
     from vertebra.report import Cell
     from vertebra.scoring.benchmark import Benchmark
-    from vertebra.spec import Json
+    from vertebra.spec import Json, Runtime
     from vertebra.store import Fingerprints, Store
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's YAML file, or the name of a shipped study.")]
@@ -45,18 +47,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 STORE = Path("vertebra-store")
 
 
-def plan(study: StudyName, store: StoreFolder = STORE, data: DataFolder = None, as_json: AsJson = False) -> None:
-    """Show which steps of a study are done, which would run, and why. Changes nothing."""
+def plan(
+    study: StudyName,
+    store: StoreFolder = STORE,
+    data: DataFolder = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="What to train on: h100, h200, a100-80, a100-40, 4090 or a YAML file.")
+    ] = "h100",
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="How many of them.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Show which steps of a study are done, which would run and why, and what training costs. Changes nothing."""
+    from vertebra.cli.costs import estimate
+
     drawn = _draw(study, store, data)
     genealogy = _genealogy(drawn)
-    steps = [_planned(step, genealogy) for step in drawn.plan.steps]
+    costs = estimate(drawn.plan, drawn.catalog, genealogy.done, device, devices)
+    steps = [_planned(step, genealogy) | costs.of_step(step) for step in drawn.plan.steps]
     name, done = drawn.plan.study.study, sum(step["state"] == "done" for step in steps)
     if as_json:
         counts = {"done": done, "run": len(steps) - done}
-        _print_json({"study": name, "store": str(store), **counts, "steps": steps})
+        _print_json({"study": name, "store": str(store), **counts, "steps": steps, "costs": costs.document()})
         return
     typer.echo(f"{name}: {done} of {len(steps)} steps are done, {len(steps) - done} would run.")
     _print_by_crew(drawn.plan, [(str(step["state"]), str(step.get("why", ""))) for step in steps])
+    for line in costs.lines():
+        typer.echo(line)
 
 
 def run(
@@ -65,30 +81,28 @@ def run(
     data: DataFolder = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Models worked on at a time (default: cores; 1 with a GPU).",
-        ),
+        typer.Option(min=1, metavar="N", help="Models worked on at a time (default: cores; 1 with a GPU)."),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0.01, metavar="S", help="Longest training time that a crash can cost.")
-    ] = 30.0,
+        float | None,
+        typer.Option(min=0.01, metavar="S", help="Longest training time that a crash can cost (default: 30)."),
+    ] = None,
+    runtime_file: RuntimeFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing of a study, then report. Interrupted, the same command resumes."""
     from vertebra import engine
     from vertebra.cli.progress import showing
-    from vertebra.spec import Runtime
 
-    drawn = _draw(study, store, data)
+    options = {"data": data, "workers": workers, "checkpoint_seconds": checkpoint_seconds}
+    runtime = read_runtime(runtime_file, settings or (), options)
+    drawn = _draw(study, store, runtime.data)
     missing = engine.missing_steps(drawn.plan, drawn.store)
-    crews = len({step.crew for step in missing})
-    runtime = Runtime(
-        data=drawn.fingerprints.data,
-        workers=workers or _side_by_side(crews),
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    given: dict[str, object] = {"data": drawn.fingerprints.data}
+    if "workers" not in runtime.model_fields_set:
+        given["workers"] = _side_by_side(len({step.crew for step in missing}), runtime)
+    runtime = runtime.model_copy(update=given)
     engine.check_inputs(missing, runtime)
     with drawn.store.lock(f"vertebra run {study}") as lock:
         drawn.fingerprints.save()
@@ -146,6 +160,7 @@ def report(
 
 class _Drawn(NamedTuple):
     plan: "Plan"
+    catalog: "Catalog"
     benchmarks: "Mapping[str, Benchmark]"
     store: "Store"
     fingerprints: "Fingerprints"
@@ -164,7 +179,7 @@ def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
     benchmarks = {name: benchmark(name) for name in chosen}
     store = Store(store_folder)
     fingerprints = Fingerprints.of(store, data)
-    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), benchmarks, store, fingerprints)
+    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), catalog, benchmarks, store, fingerprints)
 
 
 def _genealogy(drawn: _Drawn) -> "Genealogy":
@@ -280,9 +295,12 @@ def _print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=1, allow_nan=False))
 
 
-def _side_by_side(crews: int) -> int:
-    """One crew per core that this process may use; one at a time where they would share an accelerator's memory."""
-    if any(Path("/dev").glob("nvidia[0-9]*")):
+def _side_by_side(crews: int, runtime: "Runtime") -> int:
+    """One crew per core that this process may use; one at a time where they would share an accelerator's memory.
+
+    A crew takes as many cores as processes train its model together.
+    """
+    if runtime.device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, crews))
+    return max(1, min(cores // runtime.devices, crews))

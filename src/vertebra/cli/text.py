@@ -33,6 +33,11 @@ def paragraph(text: str, hang: int = 0) -> str:
     return "\n".join(_wrapped(line, hang) for line in printable(text).split("\n"))
 
 
+def many(count: int, what: str) -> str:
+    """So many of something: "1 record", "1,200 records"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def checked(passed: bool, name: str, figure: str) -> str:
     """One thing that was looked at, on a line."""
     return paragraph(f"{'ok  ' if passed else 'FAIL'} {name:<12} {figure}", hang=18)

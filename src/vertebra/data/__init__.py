@@ -1,7 +1,8 @@
-"""From a mixture's records to the tensors of an optimizer step, in an order that a seed decides."""
+"""From a corpus to the tensors of an optimizer step, in an order that a seed decides."""
 
-from vertebra.data.batches import Batch, Collator, Eyes
-from vertebra.data.dataset import Dataset, open_mixture
+from vertebra.data.course import Content, Course, Task
+from vertebra.data.eyes import Eyes
+from vertebra.data.packs import Pack, Packer
 from vertebra.data.sampling import Schedule
 
-__all__ = ["Batch", "Collator", "Dataset", "Eyes", "Schedule", "open_mixture"]
+__all__ = ["Content", "Course", "Eyes", "Pack", "Packer", "Schedule", "Task"]

@@ -20,8 +20,9 @@ from transformers import CLIPVisionConfig, LlamaConfig, MistralConfig, Phi3Confi
 from vertebra.errors import ConfigError, DataError, Refused, VertebraError
 from vertebra.model.parts import INVALID, listed, tower_config
 from vertebra.model.weights import has_weights, stored, tensors
+from vertebra.reading import read_text
 from vertebra.source import locate
-from vertebra.spec import Family, Json, read_text
+from vertebra.spec import Family, Json
 
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
 

@@ -24,7 +24,8 @@ from transformers import (
 
 from vertebra.errors import ConfigError, DataError, Refused
 from vertebra.model.weights import deferred
-from vertebra.spec import Backbone, read_text
+from vertebra.reading import read_text
+from vertebra.spec import Backbone
 
 INVALID = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, StrictDataclassError)
 """What transformers raises for settings that make no sense."""

@@ -19,7 +19,8 @@ from sentencepiece import SentencePieceProcessor
 from transformers import LlamaTokenizer
 
 from vertebra.errors import DataError
-from vertebra.spec import Json, read_text
+from vertebra.reading import read_text
+from vertebra.spec import Json
 
 _PROBES = (
     "What is  it?   Two\n\n\tlines, 1234.50 and 16 more.",

@@ -1,5 +1,5 @@
 """Training: one visible loop on plain PyTorch."""
 
-from vertebra.train.fit import train
+from vertebra.train.stage import train
 
 __all__ = ["train"]

@@ -1,186 +1,120 @@
 """One stage of training, from its step on the bench to a checkpoint in its out folder.
 
-The loss is the mean cross-entropy over the supervised tokens of the *global* batch, and batches are defined globally,
-so neither the number of devices nor how a batch is cut into pieces can move a result. The language model's head is
-applied to supervised positions alone.
+Each optimizer step trains exactly the samples of its global batch. They are laid out in packs without padding, as many
+as fit, spread evenly over the devices; the loss is normalised by the supervised tokens of the *global* batch, so
+neither the number of devices nor how a batch is cut into packs can move a result.
 
-    log.jsonl    {"time": 1732300000.1, "step": 120, "loss": 1.93, "learning_rate": 0.0019, "supervised": 412}
+    log.jsonl    {"time": 1732300000.1, "step": 120, "loss": 1.93, "learning_rate": 0.0019, "supervised": 412, ...}
 
-gets a line about once a second and one for the last step; after a resume it may hold a step twice. A batch with
-samples that are too long gets a line with their names, {"cut": ["17"], "lost": []}. Where the mixture lets records be
-left out that cannot be used, the first line says how many and what is wrong with the first twenty,
-{"left_out": 2, "faults": ["mine.json: record 4 (id 12): ...", ...]}.
+gets a line about once a second and one for the last step; after a resume it may hold a step twice. Its first line says
+how long the samples are and how they are packed, and names the records that were left out, cut short or lost.
 """
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import nn
 
 from vertebra.bench import Bench
-from vertebra.catalog import Catalog
-from vertebra.chat.template import IGNORED, bound
-from vertebra.data import Batch, Collator, Dataset, Eyes, Schedule, open_mixture
+from vertebra.data import Content, Course, Pack
+from vertebra.data.loading import ahead
 from vertebra.errors import Stopped, VertebraError
-from vertebra.model import VisionLanguageModel, assemble, load, save
-from vertebra.model.checkpoint import device_of
-from vertebra.spec import Backbone, Family, Json, Mixture, Runtime, Stage, digest
-from vertebra.train.lora import Adapted
+from vertebra.spec import Runtime, Stage, digest
+from vertebra.train.checkpoints import Checkpoints
+from vertebra.train.diary import Diary, Waited
+from vertebra.train.distributed import Ranks, add_gradients, is_sharded, local
+from vertebra.train.learner import Learner
 from vertebra.train.optimizer import cosine, optimizer_for, pace
-from vertebra.train.resume import Checkpoints
-from vertebra.train.shortened import Shortened
-
-_NAMED = 20
-"""Records that a log names of those left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A training step's spec, read back."""
+class Trained(NamedTuple):
+    """What a training loop needs."""
 
-    family: Family
-    backbone: Backbone
-    template: str
+    learner: Learner
+    course: Course
     stage: Stage
-    mixture: Mixture
     seed: int
-
-    @classmethod
-    def of(cls, spec: Mapping[str, Json]) -> "Recipe":
-        """The recipe that a plan wrote."""
-        stage = Stage.model_validate(spec["stage"])
-        assert isinstance(spec["family"], Mapping)
-        return cls(
-            Family.model_validate({**spec["family"], "stages": {"this": stage}}),
-            Backbone.model_validate(spec["backbone"]),
-            str(spec["template"]),
-            stage,
-            Mixture.model_validate({**_object(spec["mixture"]), "name": stage.mixture}),
-            int(str(spec["seed"])),
-        )
+    threads: int
+    """That lay out packs ahead of the loop."""
+    flops: Callable[[Content], float]
+    """The model's operations for a batch, 0 where they are not known."""
 
 
-def _object(value: Json) -> Mapping[str, Json]:
-    assert isinstance(value, Mapping)
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A model whose own weights are trained."""
-
-    model: VisionLanguageModel
-
-    @classmethod
-    def of(cls, model: VisionLanguageModel, stage: Stage) -> "Whole":
-        """Freezes all but what the stage trains; the tower is always frozen."""
-        network = model.network.requires_grad_(False)
-        network.model.multi_modal_projector.requires_grad_(True)
-        if stage.trains == "projector+language":
-            network.model.language_model.requires_grad_(True)
-            network.lm_head.requires_grad_(True)
-        return cls(model)
-
-    def save(self, folder: Path) -> None:
-        """Writes the checkpoint."""
-        save(self.model, folder)
-
-
-def train(bench: Bench, runtime: Runtime) -> None:
-    """Runs or resumes a stage; `Stopped` after a signal, with everything saved to go on from."""
-    recipe = Recipe.of(bench.spec)
-    assert bench.data is not None
-    dataset = open_mixture(recipe.mixture, bench.data, recipe.seed)
-    if dataset.faults:
-        bench.log(left_out=len(dataset.faults), faults=list(dataset.faults[:_NAMED]))
-    fresh = (recipe.family, recipe.backbone, recipe.template, recipe.seed)
-    model = load(bench.model) if bench.model else assemble(*fresh)
-    lora = recipe.stage.lora
-    learner = Adapted.of(model, lora, recipe.seed) if lora else Whole.of(model, recipe.stage)
-    _fit(bench, runtime, recipe, model, dataset)
-    learner.save(bench.out)
-
-
-def _fit(bench: Bench, runtime: Runtime, recipe: Recipe, model: VisionLanguageModel, dataset: Dataset) -> None:
-    stage = recipe.stage
-    schedule = Schedule(len(dataset), stage.batch, stage.epochs, recipe.seed)
-    trained = _open_for_training(model)
-    optimizer = optimizer_for(trained, stage)
-    checkpoints = Checkpoints(bench.folder / "checkpoints", trained, optimizer)
-    collator = collator_for(model, recipe)
-    shortened = Shortened(bench, len(dataset))
-    step, saved, logged = checkpoints.resume(), time.monotonic(), -math.inf
-    while step < schedule.steps:
-        epoch, indices = schedule.at(step)
-        batch = collator([dataset.sample(index, epoch) for index in indices])
-        shortened.note(batch)
-        pace(optimizer, factor := cosine(step, schedule.steps, stage.warmup))
-        torch.manual_seed(int(digest([recipe.seed, step])[:15], 16))  # a backbone's dropout follows from the step
-        loss = learn(model, batch, optimizer)
-        step += 1
-        bench.progress(step, schedule.steps, "batches", f"loss {loss:.3f}")
-        if time.monotonic() - logged > 1 or step == schedule.steps:
-            bench.log(step=step, loss=loss, learning_rate=stage.learning_rate * factor, supervised=batch.supervised)
-            logged = time.monotonic()
-        due = time.monotonic() - saved > runtime.checkpoint_seconds
-        if step < schedule.steps and (due or bench.stopping()):
-            checkpoints.save(step)
-            saved = time.monotonic()
-            if bench.stopping():
+def fit(bench: Bench, runtime: Runtime, trained: Trained, ranks: Ranks) -> None:
+    """All optimizer steps that are left of a stage; `Stopped` after a signal, with everything saved to go on from."""
+    learner, course, stage, seed, threads, flops = trained
+    weights = {name: weight for name, weight in learner.network.named_parameters() if weight.requires_grad}
+    optimizer = optimizer_for(weights, stage)
+    checkpoints = Checkpoints(bench.folder / "checkpoints", weights, optimizer, ranks)
+    steps = course.schedule.steps
+    begun = checkpoints.resume()
+    diary = Diary(bench, runtime, ranks, steps, begun)
+    saved = time.monotonic()
+    with diary, closing(ahead(course.pack, course.tasks(begun), threads)) as laid_out:
+        packs = Waited(laid_out)
+        for step in range(begun, steps):
+            pace(optimizer, factor := cosine(step, steps, stage.warmup))
+            torch.manual_seed(int(digest([seed, step, ranks.rank])[:15], 16))  # dropout follows from the step
+            due = time.monotonic() - saved > runtime.checkpoint_seconds and not checkpoints.is_writing()
+            told = learn(learner, islice(packs, course.packs(step)), ranks, bench.stopping, due)
+            if not math.isfinite(told.loss):
+                raise VertebraError(
+                    f"The loss is {told.loss} on the batch of the records {', '.join(course.names(step))}. Stopped."
+                )
+            optimizer.step()
+            done, content = step + 1, course.content(step)
+            diary.note(done, told.loss, stage.learning_rate * factor, content, flops(content), packs.seconds())
+            if done < steps and (told.due or told.stopping):
+                checkpoints.begin(done)
+                saved = time.monotonic()
+            if done < steps and told.stopping:
+                checkpoints.finish()
                 raise Stopped(15)
-    for name, weight in trained.items():
-        if not weight.isfinite().all():
-            raise VertebraError(f"After the last batch {name} is not finite. Lower the learning rate.")
+    checkpoints.finish()
+    demand_finite(weights, ranks)
 
 
-def learn(model: VisionLanguageModel, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
-    """One optimizer step; the batch's mean loss before it. `VertebraError` naming the samples if it is not finite."""
-    loss = loss_of(model, batch)
-    value = loss.item()
-    if not math.isfinite(value):
-        raise VertebraError(f"The loss is {value} on the batch of the records {', '.join(batch.samples)}. Stopped.")
-    optimizer.zero_grad()
-    if loss.requires_grad:  # text alone teaches a projector nothing
-        torch.autograd.backward(loss)
-    for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
+class Told(NamedTuple):
+    """What all devices know after a backward pass."""
+
+    loss: float
+    """Of the batch, before the optimizer's step."""
+    stopping: bool
+    """Whether any of them was asked to stop."""
+    due: bool
+    """Whether any of them finds that it is time for a checkpoint."""
+
+
+def learn(
+    learner: Learner, packs: Iterator[Pack], ranks: Ranks, stopping: Callable[[], bool] = bool, due: bool = False
+) -> Told:
+    """The gradients of a batch, given as this device's packs; what is asked and told is asked when they are there."""
+    for weight in learner.learnt:
+        weight.grad = None
+    loss = torch.zeros((), device=ranks.device)
+    # A sharded gradient is the mean over devices; the loss's weights are made for the sum.
+    scale = ranks.world if is_sharded(learner) else 1
+    for pack in packs:
+        part = learner(pack.to(ranks.device))
+        torch.autograd.backward(part * scale)
+        loss += part.detach()
+    for weight in learner.learnt:
         if weight.grad is None:
-            # As in the published training: there text comes with a blank picture, and momentum goes on.
-            weight.grad = torch.zeros_like(weight)
-    optimizer.step()
-    return value
+            weight.grad = torch.zeros_like(weight)  # a part that saw nothing; momentum goes on
+    if not is_sharded(learner):
+        add_gradients(learner, ranks)
+    told = ranks.added(torch.stack([loss, loss.new_tensor(stopping()), loss.new_tensor(due)])).tolist()
+    return Told(told[0], told[1] > 0, told[2] > 0)
 
 
-def loss_of(model: VisionLanguageModel, batch: Batch) -> Tensor:
-    """Mean cross-entropy over the batch's supervised tokens."""
-    network, device = model.network, device_of(model.network)
-    pixels = None if batch.pixels is None else batch.pixels.to(device, network.dtype)
-    # No attention mask: samples are padded on the right, where causal attention never looks.
-    states = network.model(input_ids=batch.ids.to(device), pixel_values=pixels, use_cache=False).last_hidden_state
-    wanted = batch.labels[:, 1:].to(device)
-    supervised = wanted != IGNORED
-    logits = network.lm_head(states[:, :-1][supervised])
-    return functional.cross_entropy(logits.float(), wanted[supervised])
-
-
-def collator_for(model: VisionLanguageModel, recipe: Recipe) -> Collator:
-    """Speaks and looks as the stage wants it: bare captions or the backbone's chat, padded or cropped images."""
-    plain, image, compat = recipe.stage.chat == "plain", model.processor.image_token, recipe.backbone.compat
-    return Collator(
-        model.chat_in(bound(Catalog.installed().template("plain"), image, compat)) if plain else model.chat,
-        model.processor.image_token_id,
-        model.image_tokens,
-        Eyes.of(model, recipe.stage.square),
-        recipe.stage.max_tokens,
-    )
-
-
-def _open_for_training(model: VisionLanguageModel) -> dict[str, torch.nn.Parameter]:
-    """What is not frozen, by name."""
-    network = model.network.train()
-    network.model.vision_tower.eval()
-    return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+def demand_finite(weights: Mapping[str, nn.Parameter], ranks: Ranks) -> None:
+    """`VertebraError` naming a weight that is not finite on any device."""
+    odd = [name for name, weight in weights.items() if not local(weight).isfinite().all()]
+    if ranks.added(torch.tensor(float(len(odd)), device=ranks.device)):
+        which = odd[0] if odd else "a weight on another device"
+        raise VertebraError(f"After the last batch {which} is not finite. Lower the learning rate.")

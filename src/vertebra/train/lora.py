@@ -13,6 +13,7 @@ What is kept is a checkpoint as of any other stage, the adapters merged into its
 QLoRA (`quantize: 4bit`): arXiv:2305.14314; peft: https://huggingface.co/docs/peft.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,16 @@ import torch
 from peft import LoraConfig, LoraModel, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from peft.utils.integrations import dequantize_module_weight
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from vertebra.errors import VertebraError
+from vertebra.files import sync
 from vertebra.model import VisionLanguageModel, save
 from vertebra.model.checkpoint import Network, device_of
 from vertebra.spec import Lora
-from vertebra.train.resume import write
+from vertebra.train.distributed import Ranks, settle
 
 _ADAPTER = "default"
 """peft's name for the only one."""
@@ -59,11 +64,14 @@ class Adapted:
             torch.manual_seed(seed)
             return cls(model, lora, LoraModel(model.network, {_ADAPTER: config}, _ADAPTER))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, precision: torch.dtype, ranks: Ranks) -> None:
         """Merges the adapters and writes the checkpoint, beside it `adapter/` where they are to be kept."""
+        if not ranks.is_first:
+            return
         if self.lora.keep == "adapter":
             self._save_adapter(folder / "adapter")
         self._merge()
+        settle(self.model.network, precision, ranks)
         save(self.model, folder)
 
     def _save_adapter(self, folder: Path) -> None:
@@ -72,7 +80,7 @@ class Adapted:
         config.base_model_name_or_path, config.inference_mode = None, True
         config.save_pretrained(str(folder))
         weights = get_peft_model_state_dict(self.adapters, adapter_name=_ADAPTER, save_embedding_layers=False)
-        write({f"base_model.{name}": weight for name, weight in weights.items()}, folder / "adapter_model.safetensors")
+        _write({f"base_model.{name}": weight for name, weight in weights.items()}, folder / "adapter_model.safetensors")
 
     def _merge(self) -> None:
         """The model is a plain one again. peft's own merging would quantise 4-bit layers anew."""
@@ -115,3 +123,12 @@ def _quantize(network: Network) -> None:
             small.weight, small.bias = weight.to(device), linear.bias  # moving it is what quantises it
             language.set_submodule(name, small)
     network.is_loaded_in_4bit = True  # tells peft to use its layers for these
+
+
+def _write(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """A safetensors file that survives a power cut. `VertebraError` when the disk is full."""
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        raise VertebraError(f"{path} cannot be written: {error}. Free space and give the command again.") from error
+    sync(path)

@@ -10,7 +10,9 @@ from vertebra.spec import Stage
 
 def optimizer_of(weights: Iterable[torch.nn.Parameter], learning_rate: float) -> torch.optim.AdamW:
     """The optimizer over one group of weights."""
-    return torch.optim.AdamW(list(weights), lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
+    return torch.optim.AdamW(
+        list(weights), lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, fused=True
+    )
 
 
 def optimizer_for(trained: Mapping[str, torch.nn.Parameter], stage: Stage) -> torch.optim.AdamW:

@@ -1,0 +1,255 @@
+"""Training on one accelerator at full size, random weights: samples a second beside transformers' Trainer.
+
+    pretrain    LLaVA-1.5 on Vicuna-7B's shape, the projector alone, samples of 593 tokens
+    finetune    LLaVA-1.5 on Phi-3-mini's shape, everything, lengths like the published mixture's
+
+Arms: `ours`; `trainer`, the published setup: bfloat16, padded, activations computed again, batches of 32 and 16. Beside
+them the peak of large matrix products on the same device, and what part of it the model's own operations come to. Three
+batches warm up, of the others the median. With --small the same in tiny shapes on whatever there is, to see that it
+runs. Without an accelerator there is nothing to measure: exit code 4.
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import distributed
+from torch.nn.utils.rnn import pad_sequence
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    Phi3Config,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from bench._mixture import CLIP, IMAGE_TOKENS, lengths, sample
+from bench.measurement import Arm, Measurement
+from vertebra.chat.template import IGNORED
+from vertebra.corpus import Sample
+from vertebra.costs import Samples, Training
+from vertebra.data import Eyes, Packer
+from vertebra.data.packing import place
+from vertebra.spec import Runtime, Stage
+from vertebra.train.budget import fitting, training_of
+from vertebra.train.distributed import Ranks
+from vertebra.train.fit import learn
+from vertebra.train.layout import Layout
+from vertebra.train.learner import Learner
+from vertebra.train.optimizer import optimizer_for
+
+_IMAGE = 3
+
+
+class _Shape(NamedTuple):
+    side: int
+    tower: dict[str, int]
+    warm: int
+    steps: int
+
+
+_TOWER = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+_VICUNA = {
+    "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "vocab_size": 32064,
+}  # fmt: skip
+_PHI = {
+    "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "vocab_size": 32064, "pad_token_id": 0,
+}  # fmt: skip
+_TINY = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+class _Case(NamedTuple):
+    name: str
+    config: Callable[..., Any]
+    text: dict[str, Any]
+    stage: Stage
+
+
+def measure(small: bool) -> Measurement:
+    """Samples a second of every arm, and parts of the device's peak."""
+    if not (torch.cuda.is_available() or small):
+        print("bench gpu needs an accelerator, and there is none here. --small shows that it runs.", file=sys.stderr)
+        sys.exit(4)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    peak = _matmul_tflops(device, 512 if small else 8192)
+    arms, ratios = {"matmul": Arm(round(peak, 2), "TFLOP/s")}, dict[str, float]()
+    for case in _cases(small):
+        shape = _Shape(56, _TINY, 1, 2) if small else _Shape(336, _TOWER, 3, 8)
+        ours, training = _ours(case, shape, device)
+        theirs = _trainer(case, shape, device)
+        operations = training.flops(_content(_batch(case, shape))) / case.stage.batch / 1e12
+        arms |= {
+            f"{case.name}.ours": Arm(round(ours, 2), "samples/s"),
+            f"{case.name}.trainer": Arm(round(theirs, 2), "samples/s"),
+            f"{case.name}.tflops": Arm(round(ours * operations, 2), "TFLOP/s of the model's own"),
+        }
+        ratios |= {
+            f"{case.name}.ours/trainer": round(ours / theirs, 3),
+            f"{case.name}.ours/matmul": round(ours * operations / peak, 3),
+        }
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "no accelerator: tiny shapes on the processor"
+    return Measurement("gpu", arms, ratios, equal=True, notes=[name, "Random weights; arms one after the other."])
+
+
+def _cases(small: bool) -> Sequence[_Case]:
+    common = {"mixture": "drawn", "learning_rate": 1e-5, "precision": "bfloat16"}
+    pretrain = Stage.model_validate({**common, "trains": "projector", "batch": 4 if small else 32})
+    finetune = Stage.model_validate({**common, "batch": 4 if small else 16})
+    tiny = {**_TINY, "vocab_size": 512}
+    return (
+        _Case("pretrain", LlamaConfig, tiny if small else _VICUNA, pretrain),
+        _Case("finetune", Phi3Config, {**tiny, "pad_token_id": 0} if small else _PHI, finetune),
+    )
+
+
+def _batch(case: _Case, shape: _Shape, number: int = 0) -> list[Sample]:
+    words = case.text["vocab_size"]
+    if case.stage.trains == "projector":
+        return [sample(number * 999 + index, 17, 16, shape.side, words, _IMAGE) for index in range(case.stage.batch)]
+    drawn = zip(*lengths(case.stage.batch, seed=number), strict=True)
+    shrunk = 1 if shape.side == 336 else 16
+    texts = [(max(8, (int(tokens) - IMAGE_TOKENS * seen) // shrunk), seen) for tokens, seen in drawn]
+    return [
+        sample(number * 999 + index, text, int(text * 0.45), shape.side * seen, words, _IMAGE)
+        for index, (text, seen) in enumerate(texts)
+    ]
+
+
+def _content(samples: Sequence[Sample]) -> Samples:
+    supervised = sum(int((one.labels[1:] != IGNORED).sum()) for one in samples)
+    return Samples.of([len(one.ids) for one in samples], supervised, sum(len(one.images) for one in samples))
+
+
+@contextmanager
+def _network(case: _Case, shape: _Shape, device: torch.device) -> Iterator[LlavaForConditionalGeneration]:
+    """Random weights in bfloat16, made on the device; its memory is free again afterwards."""
+    tower = CLIPVisionConfig(**shape.tower, image_size=shape.side, patch_size=14)
+    config = LlavaConfig(
+        vision_config=tower, text_config=case.config(**case.text, max_position_embeddings=4096),
+        image_token_id=_IMAGE, image_seq_length=(shape.side // 14) ** 2,
+    )  # fmt: skip
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with device:
+            network = LlavaForConditionalGeneration(config)
+    finally:
+        torch.set_default_dtype(before)
+    network.requires_grad_(case.stage.trains != "projector")
+    network.model.multi_modal_projector.requires_grad_(True)
+    network.model.vision_tower.requires_grad_(False)
+    yield network
+    del network
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _ours(case: _Case, shape: _Shape, device: torch.device) -> tuple[float, Training]:
+    """Samples a second, and what was trained, for counting its operations."""
+    with _network(case, shape, device) as network:
+        training = training_of(network, case.stage, 1)
+        if training is None:
+            raise AssertionError("its sizes are known")
+        eyes, ranks = _eyes(shape), Ranks(0, 1, device)
+        learner = Learner(network, eyes, torch.bfloat16)
+        rung = fitting(training, case.stage, [len(one.ids) for one in _batch(case, shape)], device)
+        layout = Layout.of(case.stage, Runtime(), rung, ranks)
+        if apart := layout.lay_out(learner, ranks):
+            raise AssertionError(apart)
+        weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+        optimizer = optimizer_for(weights, case.stage)
+        packer, seconds = Packer(eyes, grain=layout.grain), []
+        for step in range(shape.warm + shape.steps):
+            samples = _batch(case, shape, step)
+            placed = place([np.array([len(one.ids) for one in samples], np.int32)], 1, rung.tokens if rung else None)
+            each = 1 / sum(int((one.labels[1:] != IGNORED).sum()) for one in samples)
+            packs = [packer([samples[at] for at in pack], [each] * len(pack)) for pack in placed.of(0, 0)]
+            began = _now(device)
+            learn(learner, iter(packs), ranks)
+            optimizer.step()
+            seconds.append(_now(device) - began)
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    return case.stage.batch / median(seconds[shape.warm :]), training
+
+
+class _Clock(TrainerCallback):  # type: ignore[misc]
+    """When each batch ended."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.times: list[float] = []
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self.times.append(_now(self._device))
+
+
+def _trainer(case: _Case, shape: _Shape, device: torch.device) -> float:
+    """Samples a second; what learns is in single precision, computed in bfloat16."""
+    eyes, clock = _eyes(shape), _Clock(device)
+
+    def padded(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
+        ids = pad_sequence([torch.from_numpy(one.ids).long() for one in samples], batch_first=True)
+        labels = [torch.from_numpy(one.labels).long() for one in samples]
+        long = torch.tensor([len(one.ids) for one in samples])
+        return {
+            "input_ids": ids,
+            "attention_mask": (torch.arange(ids.shape[1]) < long[:, None]).long(),
+            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+            "pixel_values": eyes.pixels([image for one in samples for image in one.images]).bfloat16(),
+        }
+
+    with _network(case, shape, device) as network, TemporaryDirectory(prefix="vertebra-bench-") as folder:
+        for weight in network.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
+        steps = shape.warm + shape.steps
+        arguments = TrainingArguments(
+            output_dir=folder, per_device_train_batch_size=case.stage.batch, max_steps=steps, learning_rate=1e-5,
+            lr_scheduler_type="constant", max_grad_norm=0.0, save_strategy="no", report_to=[], bf16=True,
+            logging_strategy="no", use_cpu=device.type == "cpu", remove_unused_columns=False, disable_tqdm=True,
+            gradient_checkpointing=True, gradient_checkpointing_kwargs={"use_reentrant": False},
+            dataloader_pin_memory=device.type == "cuda", optim="adamw_torch_fused",
+        )  # fmt: skip
+        rows = [one for step in range(steps) for one in _batch(case, shape, step)]
+        trainer = Trainer(network, arguments, data_collator=padded, train_dataset=rows, callbacks=[clock])
+        trainer.remove_callback(PrinterCallback)  # which prints to stdout
+        trainer.train()
+    seconds: list[float] = np.diff(clock.times).tolist()
+    return case.stage.batch / median(seconds[shape.warm - 1 :])
+
+
+def _eyes(shape: _Shape) -> Eyes:
+    return Eyes(shape.side, 1 / 255, CLIP["mean"], CLIP["std"], "pad")
+
+
+def _now(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _matmul_tflops(device: torch.device, side: int) -> float:
+    """Of square matrices in bfloat16, the best of ten."""
+    left, right = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    seconds = []
+    for _ in range(10):
+        began = _now(device)
+        left @ right
+        seconds.append(_now(device) - began)
+    return 2 * side**3 / min(seconds) / 1e12

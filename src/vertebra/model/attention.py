@@ -1,0 +1,186 @@
+"""Attention over samples that lie in one row, each seeing only itself: nothing is padded, nothing is masked.
+
+    tokens    a0 a1 a2 | b0 b1 | c0 c1 c2 c3
+    bounds    0          3       5            9
+
+transformers lets an attention be registered by name, and hands on to it what a model is called with. On CUDA it is
+torch's own variable-length flash attention, elsewhere one call of `scaled_dot_product_attention` per sample. A sliding
+window is honoured; attention that is capped or has sinks is refused, and so are layers that are none: what leaks out of
+a short convolution can be smaller than rounding. Whether a backbone keeps samples apart is proven on its own weights
+(`keeps_apart`): some architectures do not hand on what they are called with.
+https://docs.pytorch.org/docs/stable/nn.attention.varlen.html,
+https://huggingface.co/docs/transformers/attention_interface
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import varlen
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+
+from vertebra.errors import Refused
+
+_NAME = "vertebra_packed"
+_APART = 1e-3
+"""Largest difference, relative to the largest state, that rounding may make; a sample that saw another is far off."""
+_KNOWN = inspect.signature(varlen.varlen_attn).parameters
+"""What this version of torch lets its kernel be told."""
+_LEAVES_OUT = ("softcap", "s_aux", "position_bias")
+"""What an attention may be asked for that neither kernel does: capped scores, sinks, learnt biases."""
+_LAYERS = {"full_attention", "sliding_attention", "attention"}
+"""Kinds of layers, as configs name them, that are told where samples lie; convolutions and recurrences read on."""
+
+
+class Segments(NamedTuple):
+    """Where the samples of a row lie."""
+
+    bounds: Tensor
+    """int32[samples + 1], on the row's device: the first token of each sample, and the end of the last."""
+    places: tuple[int, ...]
+    """The same as numbers, for kernels that are called once per sample; empty on an accelerator, where compiled code
+    would be made anew for each."""
+    longest: int
+    """Tokens of the longest sample, or more."""
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], device: torch.device | str = "cpu") -> "Segments":
+        """Samples of these lengths, one behind the other."""
+        places = [0]
+        for length in lengths:
+            places.append(places[-1] + length)
+        return cls(torch.tensor(places, dtype=torch.int32), tuple(places), max(lengths)).to(torch.device(device))
+
+    def to(self, device: torch.device) -> "Segments":
+        """The same on another device."""
+        if device.type == "cpu":
+            return self
+        return Segments(self.bounds.to(device, non_blocking=True), (), 1 << (self.longest - 1).bit_length())
+
+
+@contextmanager
+def packed(language: PreTrainedModel) -> Iterator[None]:
+    """While the block lasts the language model takes `segments=`, and attends inside of each alone."""
+    before = language.config._attn_implementation
+    pack(language)
+    try:
+        yield
+    finally:
+        language.set_attn_implementation(before)
+
+
+def pack(language: PreTrainedModel) -> None:
+    """From now on the language model takes `segments=`, and attends inside of each alone."""
+    AttentionInterface.register(_NAME, _attend)
+    AttentionMaskInterface.register(_NAME, lambda *_, **__: None)
+    language.set_attn_implementation(_NAME)
+
+
+@torch.no_grad()
+def keeps_apart(language: PreTrainedModel, ids: Tensor) -> str | None:
+    """Why a language model cannot be packed, or None: some ids, int[1, T], read alone and behind other samples.
+
+    The longest sample is longer than half of the row, so that one that looks beyond its own would be seen.
+    """
+    if odd := sorted({*(getattr(language.config, "layer_types", None) or ())} - _LAYERS):
+        return f"it has layers of the kind {odd[0]}, which packed attention does not do"
+    total = ids.shape[1]
+    cuts = (0, total // 8, total // 3, total)
+    alone = [language(input_ids=ids[:, a:b], use_cache=False).last_hidden_state for a, b in pairwise(cuts)]
+    segments = Segments.of([b - a for a, b in pairwise(cuts)], ids.device)
+    positions = torch.cat([torch.arange(b - a, device=ids.device) for a, b in pairwise(cuts)])
+    embeds = language.get_input_embeddings()(ids)
+    try:
+        with packed(language):
+            states = language(
+                inputs_embeds=embeds, position_ids=positions.unsqueeze(0), use_cache=False, segments=segments
+            ).last_hidden_state
+    except Refused as error:
+        return str(error)
+    except TypeError as error:
+        return f"its code does not hand on where samples lie ({error})"
+    wanted = torch.cat(alone, 1)
+    gap = float((states - wanted).abs().max() / wanted.abs().max())
+    bound = max(_APART, 4 * torch.finfo(wanted.dtype).eps)
+    return None if gap <= bound else f"its samples see each other: states differ by {gap:.1g} of the largest"
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _: Tensor | None,
+    *,
+    segments: Segments | None = None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **asked: object,
+) -> tuple[Tensor, None]:
+    """float[1, heads, T, d] of queries, and as many or fewer heads of keys and values, to float[1, T, heads, d]."""
+    if segments is None:
+        raise Refused(f"{type(module).__name__} does not hand on where samples lie")
+    if odd := [name for name in _LEAVES_OUT if asked.get(name) is not None]:
+        raise Refused(f"{type(module).__name__} asks for `{odd[0]}`, which packed attention does not do")
+    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
+        return _in_one_call(query, key, value, segments, scaling, sliding_window), None
+    return _one_by_one(query, key, value, segments, scaling, dropout, sliding_window), None
+
+
+def _one_by_one(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segments: Segments,
+    scale: float | None,
+    dropout: float,
+    window: int | None,
+) -> Tensor:
+    """One call per sample. A sample that is longer than the sliding window needs a mask for it."""
+    grouped = query.shape[1] != key.shape[1]
+    outputs = []
+    for start, end in pairwise(segments.places or segments.bounds.tolist()):
+        asking, asked, told = (part[:, :, start:end] for part in (query, key, value))
+        mask = _band(end - start, window, query.device) if window and end - start > window else None
+        attended = functional.scaled_dot_product_attention(
+            asking, asked, told, mask, dropout, is_causal=mask is None, scale=scale, enable_gqa=grouped
+        )
+        outputs.append(attended.transpose(1, 2))
+    return torch.cat(outputs, 1)
+
+
+def _band(length: int, window: int, device: torch.device) -> Tensor:
+    """bool[length, length]: the last `window` tokens up to one's own, as transformers' sliding window."""
+    behind = torch.arange(length, device=device)
+    distance = behind[:, None] - behind[None, :]
+    return (distance >= 0) & (distance < window)
+
+
+def _in_one_call(
+    query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float | None, window: int | None
+) -> Tensor:
+    """All samples in one kernel. What the kernel is told about causality and grouped heads differs by torch version."""
+    options: dict[str, Any] = {"scale": scale}
+    if "enable_gqa" in _KNOWN:
+        options["enable_gqa"] = query.shape[1] != key.shape[1]
+    elif query.shape[1] != key.shape[1]:
+        times = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)
+    left = window - 1 if window and segments.longest > window else -1
+    if "window_size" in _KNOWN:
+        options["window_size"] = (left, 0)
+    elif left < 0:
+        options["is_causal"] = True
+    else:
+        raise Refused("this torch's variable-length attention has no sliding window")
+    asking, asked, told = (part.squeeze(0).transpose(0, 1).contiguous() for part in (query, key, value))
+    bounds, longest = segments.bounds, segments.longest
+    attended = varlen.varlen_attn(asking, asked, told, bounds, bounds, longest, longest, **options)
+    assert isinstance(attended, Tensor)
+    return attended.unsqueeze(0)

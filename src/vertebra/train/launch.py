@@ -1,0 +1,83 @@
+"""A stage on several devices: torchrun starts a process for each, and the first says how far it is.
+
+    torchrun --standalone --nproc-per-node=8 -m vertebra.train.rank <store>/work/9f…/rank.json
+
+On a cluster the words before `-m` are Runtime's `launcher`, such as [srun, torchrun, --nnodes=4, ...]; all machines see
+the same store and data. Standard input is a life line: when it closes, the processes leave. On standard output lines
+that begin with a mark are for whoever launched; all others go to the log.
+
+    vertebra {"progress": [120, 5198, "batches", "loss 1.93"]}
+    vertebra {"failed": "The loss is nan on the batch of ...", "exit_code": 1}
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import IO
+
+from vertebra.bench import Bench
+from vertebra.errors import Stopped, VertebraError
+from vertebra.files import write_atomically
+from vertebra.spec import Json, Runtime
+
+MARK = "vertebra "
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def launch(bench: Bench, runtime: Runtime) -> None:
+    """Runs a stage in processes of its own; `Stopped` after a signal. `VertebraError` when one of them fails."""
+    order = bench.folder / "rank.json"
+    write_atomically(order, json.dumps({"bench": bench.document(), "runtime": runtime.model_dump(mode="json")}))
+    here = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={runtime.devices}"]
+    words = [*(runtime.launcher or here), "-m", "vertebra.train.rank", str(order)]
+    try:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    except OSError as error:
+        raise VertebraError(f"The launcher {words[0]!r} cannot be started: {error.strerror}.") from error
+    with process:
+        assert process.stdout
+        watch = threading.Thread(target=_hand_on_signals, args=(process, bench), daemon=True)
+        watch.start()
+        failure = _listen(process.stdout, bench)
+    if failure:
+        raise failure
+    if bench.stopping():
+        raise Stopped(15)
+    if process.returncode:
+        raise VertebraError(
+            f"One of the processes that trained together died (the launcher's exit code is {process.returncode}); what "
+            "they said is in the log. Give the same command again: it goes on from the last checkpoint."
+        )
+
+
+def say(**told: Json) -> None:
+    """Tells whoever launched; one write, so that lines of several processes do not mix."""
+    sys.stdout.write(f"{MARK}{json.dumps(told)}\n")
+    sys.stdout.flush()
+
+
+def _listen(lines: IO[str], bench: Bench) -> VertebraError | None:
+    """Hands on progress until all have left; the first failure that one of them tells."""
+    failure = None
+    for line in lines:
+        if not line.startswith(MARK):
+            sys.stderr.write(line)
+            continue
+        told = json.loads(line.removeprefix(MARK))
+        if "progress" in told:
+            bench.progress(*told["progress"])
+        elif failure is None:
+            failure = VertebraError(told["failed"])
+            failure.exit_code = told["exit_code"]
+    return failure
+
+
+def _hand_on_signals(process: "subprocess.Popen[str]", bench: Bench) -> None:
+    while process.poll() is None:
+        if bench.stopping():
+            process.send_signal(signal.SIGTERM)
+            return
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
