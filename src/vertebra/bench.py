@@ -9,6 +9,7 @@ bench.out       work/c4…/out     the result; becomes visible when the step is 
 All folders are in the store, but for what the user brought: data, and checkpoints that were adopted.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ class Progress(Protocol):
 
     def __call__(self, done: int, total: int, unit: str, note: str = "") -> None:
         """`done` of `total` units ("samples", "questions") are finished; `note` is shown beside them."""
+
+
+def _to_log(message: str) -> None:
+    """A worker's stderr is its crew's log."""
+    sys.stderr.write(f"{message}\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Bench:
     """What can be built again at any time and is shared by all steps: the arrays of mixtures."""
     stopping: Callable[[], bool]
     """True once a signal came: save what is needed to resume and raise `vertebra.errors.Stopped`."""
+    warn: Callable[[str], None] = _to_log
+    """Tells a person one sentence or more that does not end the step."""
 
     def log(self, **fields: Json) -> None:
         """Appends one line, stamped with seconds since the epoch, to the step's log.jsonl."""
@@ -60,12 +68,18 @@ class Bench:
         }
 
     @classmethod
-    def read(cls, document: Mapping[str, Any], progress: Progress, stopping: Callable[[], bool]) -> "Bench":
+    def read(
+        cls,
+        document: Mapping[str, Any],
+        progress: Progress,
+        stopping: Callable[[], bool],
+        warn: Callable[[str], None] = _to_log,
+    ) -> "Bench":
         """The bench that `document` told."""
         fields: dict[str, Any] = {name: document[name] for name in _PLAIN}
         fields |= {name: document[name] and Path(document[name]) for name in _PATHS}
         fields["needs"] = {key: Path(path) for key, path in document["needs"].items()}
-        return cls(**fields, progress=progress, stopping=stopping)
+        return cls(**fields, progress=progress, stopping=stopping, warn=warn)
 
 
 _PLAIN = ("key", "label", "spec")

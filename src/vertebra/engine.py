@@ -53,6 +53,14 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A step says what a person should know; it goes on."""
+
+    step: Step
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A step's result is in the store."""
 
@@ -76,7 +84,7 @@ class Ticked:
     """A little time has passed."""
 
 
-Event = Started | Advanced | Finished | Failed | Ticked
+Event = Started | Advanced | Warned | Finished | Failed | Ticked
 
 
 class Outcome(NamedTuple):
@@ -269,6 +277,8 @@ class _Engine:
                 self.listen(Started(step))
             case "progress":
                 self.listen(Advanced(step, event["done"], event["total"], event["unit"], event["note"]))
+            case "warned":
+                self.listen(Warned(step, event["message"]))
             case "done":
                 del worker.left[step.key]
                 self.finished.append(step)

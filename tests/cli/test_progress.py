@@ -11,7 +11,7 @@ import pytest
 
 from vertebra.cli import progress
 from vertebra.cli.progress import counting, showing
-from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked
+from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked, Warned
 from vertebra.plan import Step
 
 ONE = Step("train", "tiny-vip-llava/tiny-llama-3-m/seed0/finetune", "m", {"n": 1})
@@ -56,6 +56,19 @@ def test_a_log_gets_a_line_for_what_is_finished_and_the_story_of_what_failed() -
         "  The whole log: store/logs/m.log",
         f"[1/9] done {ONE.label} (3.2 s)",
     ]
+
+
+def test_what_a_step_has_to_say_is_a_note_in_a_log_and_on_a_terminal() -> None:
+    said = Warned(ONE, "Samples are padded\x1b[2J and not packed.")
+    note = f"note: {ONE.label}: Samples are padded and not packed."
+    assert " ".join(line.strip() for line in shown([Started(ONE), said])) == note
+    reader, writer = os.openpty()
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(everything, reader)
+        with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
+            listen(Started(ONE))
+            listen(said)
+    assert note in " ".join(told.result().split())
 
 
 def test_a_log_gets_a_line_per_running_step_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -127,9 +128,11 @@ def test_records_that_were_left_out_are_told_first_in_the_log(training):
     unanswered = [{"id": f"u{number}", "conversations": []} for number in range(21)]
     (laid.root / "few.json").write_text(json.dumps([*records, *unanswered]))
     bench.spec["mixture"]["faulty"] = 0.9
-    train(bench, Runtime())
+    said: list[str] = []
+    train(replace(bench, warn=said.append), Runtime())
     first, *others = read_rows(laid.root / "run" / "log.jsonl")
     assert (first["faults"]["number"], len(first["faults"]["first"])) == (21, 20)
+    assert said == ["Not every record is learnt from as it is (faults: 21): log.jsonl names them."]
     assert "record 11 (id u0): `conversations` must go human, gpt" in first["faults"]["first"][0]
     assert others
     assert not any("faults" in row for row in others)

@@ -14,15 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 from tests.anatomy import assembled
-from tests.train.conftest import Training, spoken
+from tests.train.conftest import Training
 
 from vertebra.bench import Bench
-from vertebra.data import Course, Eyes, Packer
 from vertebra.errors import Stopped, VertebraError
 from vertebra.model import save
 from vertebra.spec import Runtime
 from vertebra.train import train
-from vertebra.train.stage import Recipe
 
 TWO = Runtime(devices=2, checkpoint_seconds=1e-9)
 LONG = {"epochs": 15}
@@ -122,38 +120,25 @@ def test_a_signal_is_handed_on_and_all_save_before_they_leave(laid):
     assert (bench.out / "model.safetensors").exists()
 
 
-def test_a_signal_while_a_large_mixture_is_read_is_no_fault_of_the_readers(training):
-    """torchrun hands it on to the processes that read side by side too."""
-    laid, signals = training("llava", "vicuna-s", {"mixture": "words"}), []
-    words = [spoken(f"w{number}", "Which number?", "seven " * 40 + "two") for number in range(6_000)]
-    (laid.root / "words.json").write_text(json.dumps(words))
-
-    def progress(done: int, total: int, unit: str, note: str = "") -> None:
-        if unit == "records" and done:
-            signals.append(time.monotonic())
-
-    bench = laid.bench("reading")
-    with pytest.raises(Stopped):
-        train(replace(bench, progress=progress, stopping=lambda: bool(signals)), Runtime(devices=2))
-    assert time.monotonic() - signals[0] < 30
-    assert [*bench.cache.iterdir()] == []
-    assert all_gone(bench)
+STANDING_IN = """
+import sys
+print("a launcher may say what it likes")
+print('vertebra {"progress": [3, 4, "batches", "loss 1.000"]}')
+print('vertebra {"warned": "Samples are padded."}', flush=True)
+print('vertebra {"failed": "5.png is not a picture (record 5).", "exit_code": 4}')
+print('vertebra {"failed": "Another failed because of it.", "exit_code": 1}')
+sys.exit(3)
+"""
 
 
-def test_what_one_of_the_processes_finds_wrong_reaches_the_person(training):
-    laid = training("llava", "vicuna-s", {"batch": 7})
-    fresh, recipe = assembled("llava", "vicuna-s"), Recipe.of(laid.steps[0].spec)
-    corpus = laid.corpus(fresh)
-    seconds = Course(lambda _: corpus, recipe.schedule(corpus), Packer(Eyes.of(fresh, "pad")), 2, 1, 16_384)
-    index = next(index for task in seconds.of(0) for index in task.samples if corpus.images[index])
-    name = corpus.name(index)
-    (laid.root / "pictures" / f"{name[-1]}.png").write_bytes(b"torn")
-    bench = laid.bench("run")
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    with pytest.raises(VertebraError, match=rf"{name[-1]}\.png is not a picture .* \(record {name}\)") as caught:
-        train(bench, Runtime(launcher=torchrun))
+def test_what_the_processes_tell_reaches_the_person_the_first_failure_as_its_own(laid, capsys):
+    heard: list[object] = []
+    bench = replace(laid.bench("told"), progress=lambda *place: heard.append(place), warn=heard.append)
+    with pytest.raises(VertebraError, match=r"^5\.png is not a picture \(record 5\)\.$") as caught:
+        train(bench, Runtime(launcher=(sys.executable, "-c", STANDING_IN)))
     assert caught.value.exit_code == 4
-    assert all_gone(bench)
+    assert heard == [(3, 4, "batches", "loss 1.000"), "Samples are padded."]
+    assert capsys.readouterr().err == "a launcher may say what it likes\n"
 
 
 def test_what_all_of_them_say_at_once_is_heard(training, tmp_path):

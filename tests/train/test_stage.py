@@ -1,13 +1,17 @@
 """A stage's recipe as its plan wrote it, and what it reads."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
-from tests.anatomy import assembled
+import torch
+from tests.anatomy import assembled, parts
+from transformers import StableLmConfig, StableLmForCausalLM
 
 from vertebra.chat import Conversation, Turn
 from vertebra.errors import Stopped
+from vertebra.files import read_rows
 from vertebra.spec import Runtime
 from vertebra.train import train
 from vertebra.train.stage import Recipe
@@ -44,3 +48,22 @@ def test_a_signal_ends_the_reading_and_nothing_is_left_of_it(training):
         train(bench, Runtime())
     assert told == [(0, 0, "records", "reading")]
     assert [*bench.cache.iterdir()] == [*bench.out.iterdir()] == []
+
+
+def test_a_backbone_that_cannot_be_packed_is_padded_and_the_reason_told(training, tmp_path):
+    """StableLM's code does not hand on where samples lie."""
+    weights = tmp_path / "stable"
+    shutil.copytree(parts() / "vicuna-s", weights, ignore=shutil.ignore_patterns("model.safetensors", "config.json"))
+    words = assembled("llava", "vicuna-s").network.config.text_config.vocab_size
+    config = StableLmConfig(vocab_size=words, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                            num_attention_heads=2, num_key_value_heads=2, bos_token_id=1, eos_token_id=2)  # fmt: skip
+    torch.manual_seed(0)
+    StableLmForCausalLM(config).save_pretrained(weights)
+    laid, said = training("llava", "vicuna-s", {"epochs": 2}, weights=str(weights)), []
+    train(replace(laid.bench("run"), warn=said.append), Runtime())
+    train(replace(laid.bench("asked"), warn=said.append), Runtime(packing="padded"))
+    (reason,) = said
+    assert reason.startswith("Samples are padded and not packed, which takes longer: ")
+    assert "StableLmAttention does not hand on where samples lie" in reason
+    assert read_rows(laid.root / "asked" / "log.jsonl")[0]["packing"] == "padded: asked for"
+    assert laid.result("run") == laid.result("asked")

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from vertebra.cli.text import paragraph, printable
-from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked
+from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked, Warned
 
 _SECONDS_BETWEEN_LINES = 10.0
 _LABEL = 36
@@ -87,6 +87,8 @@ class _Lines:
                 self.running[step.key] = _Pace(step.label)
             case Advanced(step):
                 self.running[step.key].advance(event)
+            case Warned():
+                print(_remark(event), file=self.stream, flush=True)
             case Finished(step, seconds):
                 del self.running[step.key]
                 self.done += 1
@@ -143,6 +145,8 @@ class _Bars:
                 self.parts[step.key] = done / max(total, 1)
                 count = f"{printable(note)[:_NOTE]} {done}/{total} {printable(unit)}".lstrip()
                 self.progress.update(self.tasks[step.key], completed=done, total=total, count=count)
+            case Warned():
+                self.progress.console.print(_remark(event), markup=False, highlight=False, soft_wrap=True)
             case Finished(step):
                 self._end(step.key)
             case Failed(step):
@@ -174,6 +178,10 @@ def _bars(stream: TextIO) -> Progress:
         transient=True,
         speed_estimate_period=600,
     )
+
+
+def _remark(warning: Warned) -> str:
+    return paragraph(f"note: {warning.step.label}: {warning.message}", hang=2)
 
 
 def _story(failure: Failed) -> str:

@@ -7,6 +7,7 @@ the same store and data. Standard input is a life line: when it closes, the proc
 that begin with a mark are for whoever launched; all others go to the log.
 
     vertebra {"progress": [120, 5198, "batches", "loss 1.93"]}
+    vertebra {"warned": "Its samples are padded: ..."}
     vertebra {"failed": "The loss is nan on the batch of ...", "exit_code": 1}
 """
 
@@ -69,6 +70,8 @@ def _listen(lines: IO[str], bench: Bench) -> VertebraError | None:
         told = json.loads(line.removeprefix(MARK))
         if "progress" in told:
             bench.progress(*told["progress"])
+        elif "warned" in told:
+            bench.warn(told["warned"])
         elif failure is None:
             failure = VertebraError(told["failed"])
             failure.exit_code = told["exit_code"]

@@ -15,6 +15,8 @@ from vertebra.train.distributed import Ranks, shard
 from vertebra.train.learner import Learner
 from vertebra.train.recompute import recompute
 
+ASKED = "asked for"
+"""Why samples are padded that could be packed."""
 _GRAIN = 256
 _PROBE_TOKENS = 64
 
@@ -56,7 +58,7 @@ class Layout:
         layers = language.layers
         if not self.sharded:
             learner.to(ranks.device)
-        apart = "asked for" if self.padded else keeps_apart(language, _probe(language))
+        apart = ASKED if self.padded else keeps_apart(language, _probe(language))
         if apart is None:
             pack(language)
         recompute(layers, self.recompute)

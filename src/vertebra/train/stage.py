@@ -27,7 +27,7 @@ from vertebra.train.budget import flops_of, pack_tokens, rung_of, training_of
 from vertebra.train.distributed import Ranks, joined, settle
 from vertebra.train.fit import Trained, fit
 from vertebra.train.launch import launch
-from vertebra.train.layout import Layout, precision_of
+from vertebra.train.layout import ASKED, Layout, precision_of
 from vertebra.train.learner import Learner
 
 if TYPE_CHECKING:
@@ -196,6 +196,11 @@ def _log_data(bench: Bench, corpus: Corpus, course: Course, apart: str | None) -
     left_out: dict[str, Json] = {
         kind: {"number": len(names), "first": list(names[:_NAMED])} for kind, names in records.items() if names
     }
+    if left_out:
+        said = ", ".join(f"{kind}: {len(names):,}" for kind, names in records.items() if names)
+        bench.warn(f"Not every record is learnt from as it is ({said}): log.jsonl names them.")
+    if apart not in (None, ASKED):
+        bench.warn(f"Samples are padded and not packed, which takes longer: {apart}.")
     bench.log(
         samples=len(corpus),
         tokens=int(corpus.lengths.sum()),
