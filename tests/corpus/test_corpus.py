@@ -259,8 +259,8 @@ def test_progress_goes_from_nothing_to_all_and_what_it_raises_ends_the_work(fold
 
 
 BUILD = """
+import signal
 import sys
-import time
 from pathlib import Path
 from vertebra.corpus.building import build
 from vertebra.corpus.reading import Reader
@@ -269,6 +269,7 @@ from vertebra.spec import Mixture
 from tests.corpus.test_corpus import MIXTURE, speech
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored
     folder = Path(sys.argv[1])
     reader = Reader(survey(MIXTURE, folder), speech().bare(), 3, 0)
     build(reader, folder / "cache" / "built", {}, int(sys.argv[2]), lambda done, total: print(done, flush=True))
