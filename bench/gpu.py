@@ -13,34 +13,31 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import distributed
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     Phi3Config,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
 )
 
 from bench._mixture import CLIP, IMAGE_TOKENS, lengths, sample
+from bench._peer import Run, trained
 from bench.measurement import Arm, Measurement
 from vertebra.chat.template import IGNORED
 from vertebra.corpus import Sample
-from vertebra.costs import Samples, Training
-from vertebra.data import Eyes, Packer
+from vertebra.costs import Rung, Samples, Training
+from vertebra.data import Eyes, Pack, Packer
 from vertebra.data.packing import place
+from vertebra.prefetching import prefetched
 from vertebra.spec import Runtime, Stage
 from vertebra.train.budget import fitting, training_of
 from vertebra.train.distributed import Ranks
@@ -50,6 +47,10 @@ from vertebra.train.learner import Learner
 from vertebra.train.optimizer import optimizer_for
 
 _IMAGE = 3
+_THREADS = 4
+"""That lay out batches ahead, as the published scripts have workers."""
+_ROUNDING = 0.02
+"""Of a loss in bfloat16: both arms compute the same in another order."""
 
 
 class _Shape(NamedTuple):
@@ -85,12 +86,16 @@ def measure(small: bool) -> Measurement:
         sys.exit(4)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     peak = _matmul_tflops(device, 512 if small else 8192)
+    equal = True
     arms, ratios = {"matmul": Arm(round(peak, 2), "TFLOP/s")}, dict[str, float]()
     for case in _cases(small):
         shape = _Shape(56, _TINY, 1, 2) if small else _Shape(336, _TOWER, 3, 8)
-        ours, training = _ours(case, shape, device)
-        theirs = _trainer(case, shape, device)
-        operations = training.flops(_content(_batch(case, shape))) / case.stage.batch / 1e12
+        run, training = _ours(case, shape, device)
+        peer = _trainer(case, shape, device)
+        equal = equal and np.allclose(run.losses[:1], peer.losses[:1], rtol=_ROUNDING, atol=0)
+        ours, theirs = (case.stage.batch / median(each.seconds[shape.warm :]) for each in (run, peer))
+        contents = [_content(samples) for samples in _batches(case, shape)]
+        operations = sum(map(training.flops, contents)) / len(contents) / case.stage.batch / 1e12
         arms |= {
             f"{case.name}.ours": Arm(round(ours, 2), "samples/s"),
             f"{case.name}.trainer": Arm(round(theirs, 2), "samples/s"),
@@ -101,7 +106,8 @@ def measure(small: bool) -> Measurement:
             f"{case.name}.ours/matmul": round(ours * operations / peak, 3),
         }
     name = torch.cuda.get_device_name() if device.type == "cuda" else "no accelerator: tiny shapes on the processor"
-    return Measurement("gpu", arms, ratios, equal=True, notes=[name, "Random weights; arms one after the other."])
+    notes = [name, "Random weights, the same for both; arms one after the other. Equal: the loss of the first batch."]
+    return Measurement("gpu", arms, ratios, equal, notes)
 
 
 def _cases(small: bool) -> Sequence[_Case]:
@@ -115,7 +121,7 @@ def _cases(small: bool) -> Sequence[_Case]:
     )
 
 
-def _batch(case: _Case, shape: _Shape, number: int = 0) -> list[Sample]:
+def _batch(case: _Case, shape: _Shape, number: int) -> list[Sample]:
     words = case.text["vocab_size"]
     if case.stage.trains == "projector":
         return [sample(number * 999 + index, 17, 16, shape.side, words, _IMAGE) for index in range(case.stage.batch)]
@@ -126,6 +132,10 @@ def _batch(case: _Case, shape: _Shape, number: int = 0) -> list[Sample]:
         sample(number * 999 + index, text, int(text * 0.45), shape.side * seen, words, _IMAGE)
         for index, (text, seen) in enumerate(texts)
     ]
+
+
+def _batches(case: _Case, shape: _Shape) -> list[list[Sample]]:
+    return [_batch(case, shape, step) for step in range(shape.warm + shape.steps)]
 
 
 def _content(samples: Sequence[Sample]) -> Samples:
@@ -144,6 +154,7 @@ def _network(case: _Case, shape: _Shape, device: torch.device) -> Iterator[Llava
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
+        torch.manual_seed(0)
         with device:
             network = LlavaForConditionalGeneration(config)
     finally:
@@ -158,79 +169,53 @@ def _network(case: _Case, shape: _Shape, device: torch.device) -> Iterator[Llava
         torch.cuda.empty_cache()
 
 
-def _ours(case: _Case, shape: _Shape, device: torch.device) -> tuple[float, Training]:
-    """Samples a second, and what was trained, for counting its operations."""
+def _ours(case: _Case, shape: _Shape, device: torch.device) -> tuple[Run, Training]:
+    """What training did, and what was trained, for counting its operations."""
+    batches = _batches(case, shape)
     with _network(case, shape, device) as network:
         training = training_of(network, case.stage, 1)
         if training is None:
             raise AssertionError("its sizes are known")
         eyes, ranks = _eyes(shape), Ranks(0, 1, device)
         learner = Learner(network, eyes, torch.bfloat16)
-        rung = fitting(training, case.stage, [len(one.ids) for one in _batch(case, shape)], device)
+        rung = fitting(training, case.stage, [len(one.ids) for samples in batches for one in samples], device)
         layout = Layout.of(case.stage, Runtime(), rung, ranks)
         if apart := layout.lay_out(learner, ranks):
             raise AssertionError(apart)
         weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-        optimizer = optimizer_for(weights, case.stage)
-        packer, seconds = Packer(eyes, grain=layout.grain), []
-        for step in range(shape.warm + shape.steps):
-            samples = _batch(case, shape, step)
-            placed = place([np.array([len(one.ids) for one in samples], np.int32)], 1, rung.tokens if rung else None)
-            each = 1 / sum(int((one.labels[1:] != IGNORED).sum()) for one in samples)
-            packs = [packer([samples[at] for at in pack], [each] * len(pack)) for pack in placed.of(0, 0)]
+        optimizer, packer = optimizer_for(weights, case.stage), Packer(eyes, grain=layout.grain)
+        run = Run([], [])
+        with closing(prefetched(partial(_packs, packer, rung), batches, _THREADS)) as laid_out:
             began = _now(device)
-            learn(learner, iter(packs), ranks)
-            optimizer.step()
-            seconds.append(_now(device) - began)
+            for packs in laid_out:
+                run.losses.append(learn(learner, iter(packs), ranks).loss)
+                optimizer.step()
+                run.seconds.append(_now(device) - began)
+                began = _now(device)
     if distributed.is_initialized():
         distributed.destroy_process_group()
-    return case.stage.batch / median(seconds[shape.warm :]), training
+    return run, training
 
 
-class _Clock(TrainerCallback):  # type: ignore[misc]
-    """When each batch ended."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self.times: list[float] = []
-
-    def on_step_end(self, *_: object, **__: object) -> None:
-        self.times.append(_now(self._device))
+def _packs(packer: Packer, rung: Rung | None, samples: Sequence[Sample]) -> list[Pack]:
+    placed = place([np.array([len(one.ids) for one in samples], np.int32)], 1, rung.tokens if rung else None)
+    each = 1 / _content(samples).supervised
+    return [packer([samples[at] for at in pack], [each] * len(pack)) for pack in placed.of(0, 0)]
 
 
-def _trainer(case: _Case, shape: _Shape, device: torch.device) -> float:
-    """Samples a second; what learns is in single precision, computed in bfloat16."""
-    eyes, clock = _eyes(shape), _Clock(device)
-
-    def padded(samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
-        ids = pad_sequence([torch.from_numpy(one.ids).long() for one in samples], batch_first=True)
-        labels = [torch.from_numpy(one.labels).long() for one in samples]
-        long = torch.tensor([len(one.ids) for one in samples])
-        return {
-            "input_ids": ids,
-            "attention_mask": (torch.arange(ids.shape[1]) < long[:, None]).long(),
-            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-            "pixel_values": eyes.pixels([image for one in samples for image in one.images]).bfloat16(),
-        }
-
-    with _network(case, shape, device) as network, TemporaryDirectory(prefix="vertebra-bench-") as folder:
+def _trainer(case: _Case, shape: _Shape, device: torch.device) -> Run:
+    """What learns is in single precision, computed in bfloat16."""
+    with _network(case, shape, device) as network:
         for weight in network.parameters():
             if weight.requires_grad:
                 weight.data = weight.data.float()
-        steps = shape.warm + shape.steps
-        arguments = TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=case.stage.batch, max_steps=steps, learning_rate=1e-5,
-            lr_scheduler_type="constant", max_grad_norm=0.0, save_strategy="no", report_to=[], bf16=True,
-            logging_strategy="no", use_cpu=device.type == "cpu", remove_unused_columns=False, disable_tqdm=True,
-            gradient_checkpointing=True, gradient_checkpointing_kwargs={"use_reentrant": False},
-            dataloader_pin_memory=device.type == "cuda", optim="adamw_torch_fused",
-        )  # fmt: skip
-        rows = [one for step in range(steps) for one in _batch(case, shape, step)]
-        trainer = Trainer(network, arguments, data_collator=padded, train_dataset=rows, callbacks=[clock])
-        trainer.remove_callback(PrinterCallback)  # which prints to stdout
-        trainer.train()
-    seconds: list[float] = np.diff(clock.times).tolist()
-    return case.stage.batch / median(seconds[shape.warm - 1 :])
+        on_gpu = device.type == "cuda"
+        options = {
+            "bf16": True, "use_cpu": not on_gpu, "dataloader_pin_memory": on_gpu, "optim": "adamw_torch_fused",
+            "dataloader_num_workers": _THREADS if on_gpu else 0,
+        }  # fmt: skip
+        rate = case.stage.learning_rate
+        return trained(network, _batches(case, shape), _eyes(shape), partial(_now, device), rate, True, **options)
 
 
 def _eyes(shape: _Shape) -> Eyes:

@@ -13,25 +13,19 @@ import copy
 import time
 from collections.abc import Sequence
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
 )
 
 from bench._mixture import CLIP, IMAGE_TOKENS, lengths, sample
+from bench._peer import Run, trained
 from bench.measurement import Arm, Measurement
 from vertebra.chat.template import IGNORED
 from vertebra.corpus import Sample
@@ -65,25 +59,20 @@ _WHOLE = _Scale(hidden=192, layers=4, words=2048, side=336, shrunk=1, rounds=2, 
 _SMALL = _Scale(hidden=32, layers=2, words=256, side=84, shrunk=16, rounds=1, steps=2)
 
 
-class Run(NamedTuple):
-    """What an arm did in a round."""
-
-    tokens_per_second: list[float]
-    losses: list[float]
-
-
 def measure(small: bool) -> Measurement:
     """Tokens a second of every arm, the median over batches."""
     scale = _SMALL if small else _WHOLE
     torch.set_num_threads(1)
     model = _model(scale)
+    useful: list[int] = []
     runs: dict[str, list[Run]] = {"ours": [], "trainer_padded_recompute": [], "trainer_padded": []}
     for number in range(scale.rounds):
         batches = [_batch(scale, number * scale.steps + step) for step in range(scale.steps)]
+        useful += [sum(len(one.ids) for one in samples) for samples in batches]
         runs["ours"].append(_ours(model, batches))
         runs["trainer_padded_recompute"].append(_trainer(model, batches, recompute=True))
         runs["trainer_padded"].append(_trainer(model, batches, recompute=False))
-    speed = {arm: median(value for run in done for value in run.tokens_per_second[1:]) for arm, done in runs.items()}
+    speed = {arm: _speed(done, useful, scale.steps) for arm, done in runs.items()}
     return Measurement(
         "train",
         {arm: Arm(round(value, 1), "useful tokens/s") for arm, value in speed.items()},
@@ -96,6 +85,13 @@ def measure(small: bool) -> Measurement:
             "Lengths are drawn, not counted in the published file (bench/_mixture.py).",
         ],
     )
+
+
+def _speed(runs: Sequence[Run], useful: Sequence[int], steps: int) -> float:
+    """Useful tokens a second, the median over batches but the first of each run."""
+    seconds = [spent for run in runs for spent in run.seconds]
+    per_batch = [tokens / spent for tokens, spent in zip(useful, seconds, strict=True)]
+    return median(speed for number, speed in enumerate(per_batch) if number % steps)
 
 
 def _is_equal(runs: dict[str, list[Run]]) -> bool:
@@ -151,66 +147,18 @@ def _ours(model: LlavaForConditionalGeneration, batches: Sequence[list[Sample]])
     pack(network.model.language_model)
     packer, ranks = Packer(eyes), Ranks(0, 1, torch.device("cpu"))
     optimizer = optimizer_of((weight for weight in network.parameters() if weight.requires_grad), _RATE)
-    speeds, losses = [], []
+    seconds, losses = [], []
     for samples in batches:
         began = time.process_time()
         supervised = sum(int((sample.labels[1:] != IGNORED).sum()) for sample in samples)
         told = learn(learner, iter([packer(samples, [1 / supervised] * len(samples))]), ranks)
         optimizer.step()
-        speeds.append(_tokens(samples) / (time.process_time() - began))
+        seconds.append(time.process_time() - began)
         losses.append(told.loss)
-    return Run(speeds, losses)
-
-
-class _Clock(TrainerCallback):  # type: ignore[misc]
-    """Notes processor time around each batch, laying out included, and its loss."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.losses: list[float] = []
-
-    def on_step_end(self, *_: object, **__: object) -> None:
-        self.times.append(time.process_time())
-
-    def on_train_begin(self, *_: object, **__: object) -> None:
-        self.times.append(time.process_time())
-
-    def on_log(self, *_: object, logs: dict[str, float], **__: object) -> None:
-        if "loss" in logs:
-            self.losses.append(logs["loss"])
+    return Run(seconds, losses)
 
 
 def _trainer(model: LlavaForConditionalGeneration, batches: Sequence[list[Sample]], recompute: bool) -> Run:
     network = copy.deepcopy(model)
-    eyes, clock = _eyes(network), _Clock()
-
-    def padded(samples: Sequence[Sample]) -> dict[str, Tensor]:
-        ids = pad_sequence([torch.from_numpy(sample.ids).long() for sample in samples], batch_first=True)
-        labels = [torch.from_numpy(sample.labels).long() for sample in samples]
-        lengths = torch.tensor([len(sample.ids) for sample in samples])
-        return {
-            "input_ids": ids,
-            "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long(),
-            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-            "pixel_values": eyes.pixels([image for sample in samples for image in sample.images]),
-        }
-
-    with TemporaryDirectory(prefix="vertebra-bench-") as folder:
-        arguments = TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=_BATCH, max_steps=len(batches), learning_rate=_RATE,
-            lr_scheduler_type="constant", adam_epsilon=1e-8, max_grad_norm=0.0, logging_steps=1, save_strategy="no",
-            report_to=[], use_cpu=True, remove_unused_columns=False, gradient_checkpointing=recompute,
-            gradient_checkpointing_kwargs={"use_reentrant": False} if recompute else None, disable_tqdm=True,
-            train_sampling_strategy="sequential", dataloader_pin_memory=False,
-        )  # fmt: skip
-        rows = [sample for samples in batches for sample in samples]
-        trainer = Trainer(network, arguments, data_collator=padded, train_dataset=rows, callbacks=[clock])
-        trainer.remove_callback(PrinterCallback)  # which prints to stdout
-        trainer.train()
-    spent = np.diff(clock.times).tolist()
-    speeds = [_tokens(samples) / seconds for samples, seconds in zip(batches, spent, strict=True)]
-    return Run(speeds, clock.losses)
-
-
-def _tokens(samples: Sequence[Sample]) -> int:
-    return sum(len(sample.ids) for sample in samples)
+    on_cpu = {"use_cpu": True, "dataloader_pin_memory": False}
+    return trained(network, batches, _eyes(network), time.process_time, _RATE, recompute, **on_cpu)

@@ -52,7 +52,7 @@ class Bench:
     """What can be built again at any time and is shared by all steps: the arrays of mixtures."""
     stopping: Callable[[], bool]
     """True once a signal came: save what is needed to resume and raise `vertebra.errors.Stopped`."""
-    warn: Callable[[str], None] = _to_log
+    note: Callable[[str], None] = _to_log
     """Tells a person one sentence or more that does not end the step."""
 
     def log(self, **fields: Json) -> None:
@@ -73,13 +73,13 @@ class Bench:
         document: Mapping[str, Any],
         progress: Progress,
         stopping: Callable[[], bool],
-        warn: Callable[[str], None] = _to_log,
+        note: Callable[[str], None] = _to_log,
     ) -> "Bench":
         """The bench that `document` told."""
         fields: dict[str, Any] = {name: document[name] for name in _PLAIN}
         fields |= {name: document[name] and Path(document[name]) for name in _PATHS}
         fields["needs"] = {key: Path(path) for key, path in document["needs"].items()}
-        return cls(**fields, progress=progress, stopping=stopping, warn=warn)
+        return cls(**fields, progress=progress, stopping=stopping, note=note)
 
 
 _PLAIN = ("key", "label", "spec")

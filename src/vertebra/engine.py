@@ -53,7 +53,7 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class Noted:
     """A step says what a person should know; it goes on."""
 
     step: Step
@@ -84,7 +84,7 @@ class Ticked:
     """A little time has passed."""
 
 
-Event = Started | Advanced | Warned | Finished | Failed | Ticked
+Event = Started | Advanced | Noted | Finished | Failed | Ticked
 
 
 class Outcome(NamedTuple):
@@ -277,8 +277,8 @@ class _Engine:
                 self.listen(Started(step))
             case "progress":
                 self.listen(Advanced(step, event["done"], event["total"], event["unit"], event["note"]))
-            case "warned":
-                self.listen(Warned(step, event["message"]))
+            case "noted":
+                self.listen(Noted(step, event["message"]))
             case "done":
                 del worker.left[step.key]
                 self.finished.append(step)

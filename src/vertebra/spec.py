@@ -103,11 +103,8 @@ class Lora(Spec):
 
     def check_installed(self) -> None:
         """`ConfigError` when a package that it needs is not there."""
-        if self.quantize == "4bit" and find_spec("bitsandbytes") is None:
-            raise ConfigError(
-                "`quantize: 4bit` needs the package bitsandbytes, which is not installed. Install the extra with "
-                "`pip install 'vertebra[qlora]'`, or take `quantize: none`."
-            )
+        if self.quantize == "4bit":
+            _demand("bitsandbytes", "qlora", "`quantize: 4bit`", "take `quantize: none`")
 
 
 class Stage(Spec):
@@ -356,12 +353,16 @@ class Runtime(BaseModel):
 def check_installed(services: Iterable[Service]) -> None:
     """`ConfigError` naming the extra to install when the package of one of the services is not there."""
     for service in services:
-        package = find_spec(service)
-        if package is None or package.origin is None:  # or a mere folder, such as the one that wandb writes
-            raise ConfigError(
-                f"`tracking: [{service}]` needs the package {service}, which is not installed. Install the extra with "
-                f"`pip install 'vertebra[{service}]'`, or take {service} out of `tracking`."
-            )
+        _demand(service, service, f"`tracking: [{service}]`", f"take {service} out of `tracking`")
+
+
+def _demand(package: str, extra: str, option: str, instead: str) -> None:
+    found = find_spec(package)
+    if found is None or found.origin is None:  # or a mere folder, such as the one that wandb writes
+        raise ConfigError(
+            f"{option} needs the package {package}, which is not installed. Install the extra with "
+            f"`pip install 'vertebra[{extra}]'`, or {instead}."
+        )
 
 
 def canonical(value: Json) -> str:

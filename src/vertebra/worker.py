@@ -5,7 +5,7 @@ when it closes the engine is gone, and the worker goes too. Events leave on stdo
 
     {"event": "started", "key": "9f…"}
     {"event": "progress", "key": "9f…", "done": 120, "total": 300, "unit": "questions", "note": ""}
-    {"event": "warned", "key": "9f…", "message": "…"}
+    {"event": "noted", "key": "9f…", "message": "…"}
     {"event": "done", "key": "9f…", "seconds": 12.1}
     {"event": "failed", "key": "9f…", "message": "…", "exit_code": 4, "crashed": false}
 
@@ -164,7 +164,7 @@ def _bench(step: Step, job: Job, tell: Tell, stopping: Callable[[], bool]) -> Be
         cache=job.store / "cache",
         progress=_progress(step.key, tell),
         stopping=stopping,
-        warn=lambda message: tell("warned", step.key, message=message),
+        note=lambda message: tell("noted", step.key, message=message),
     )
 
 

@@ -3,15 +3,17 @@
 import io
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 from vertebra.cli import progress
 from vertebra.cli.progress import counting, showing
-from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked, Warned
+from vertebra.engine import Advanced, Event, Failed, Finished, Noted, Started, Ticked
 from vertebra.plan import Step
 
 ONE = Step("train", "tiny-vip-llava/tiny-llama-3-m/seed0/finetune", "m", {"n": 1})
@@ -47,6 +49,23 @@ def everything(reader: int) -> str:
     return b"".join(chunks).decode()
 
 
+@pytest.fixture
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TextIO], None]], str]:
+    """What is written to a pseudo-terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def written(write: Callable[[TextIO], None]) -> str:
+        reader, writer = os.openpty()
+        with ThreadPoolExecutor() as pool:
+            reading = pool.submit(everything, reader)
+            with os.fdopen(writer, "w") as terminal:
+                write(terminal)
+            return reading.result()
+
+    return written
+
+
 def test_a_log_gets_a_line_for_what_is_finished_and_the_story_of_what_failed() -> None:
     assert shown(EVENTS) == [
         f"failed: {TWO.label}:",
@@ -58,17 +77,17 @@ def test_a_log_gets_a_line_for_what_is_finished_and_the_story_of_what_failed() -
     ]
 
 
-def test_what_a_step_has_to_say_is_a_note_in_a_log_and_on_a_terminal() -> None:
-    said = Warned(ONE, "Samples are padded\x1b[2J and not packed.")
+def test_what_a_step_has_to_say_is_a_note_in_a_log_and_on_a_terminal(on_a_terminal) -> None:
+    said = Noted(ONE, "Samples are padded\x1b[2J and not packed.")
     note = f"note: {ONE.label}: Samples are padded and not packed."
     assert " ".join(line.strip() for line in shown([Started(ONE), said])) == note
-    reader, writer = os.openpty()
-    with ThreadPoolExecutor(1) as pool:
-        told = pool.submit(everything, reader)
-        with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
+
+    def write(terminal: TextIO) -> None:
+        with showing("small", 9, terminal) as listen:
             listen(Started(ONE))
             listen(said)
-    assert note in " ".join(told.result().split())
+
+    assert note in " ".join(on_a_terminal(write).split())
 
 
 def test_a_log_gets_a_line_per_running_step_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,17 +105,15 @@ def test_a_step_that_fails_before_it_started_is_told_too() -> None:
     assert shown([CRASH])[0] == f"failed: {TWO.label}:"
 
 
-def test_a_terminal_of_80_columns_shows_the_run_and_each_running_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through a real pseudo-terminal; the escapes of the bars themselves are taken out for the comparison."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "xterm-256color")
-    reader, writer = os.openpty()
-    with ThreadPoolExecutor() as pool:
-        reading = pool.submit(everything, reader)
-        with os.fdopen(writer, "w") as terminal, showing("small", 9, terminal) as listen:
+def test_a_terminal_of_80_columns_shows_the_run_and_each_running_step(on_a_terminal) -> None:
+    """The escapes of the bars themselves are taken out for the comparison."""
+
+    def write(terminal: TextIO) -> None:
+        with showing("small", 9, terminal) as listen:
             for event in EVENTS:
                 listen(event)
-        output = reading.result()
+
+    output = on_a_terminal(write)
     assert "\x1b[5m" not in output
     assert "\x1b]0;" not in output
     lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).replace("\r", "\n").split("\n") if line]
@@ -123,13 +140,9 @@ def test_nothing_is_counted_aloud_while_it_is_too_early() -> None:
     assert counted((1, 2, "pictures"), (2, 2, "pictures")) == []
 
 
-def test_a_terminal_shows_a_bar_of_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "xterm-256color")
-    reader, writer = os.openpty()
-    with ThreadPoolExecutor() as pool:
-        reading = pool.submit(everything, reader)
-        with os.fdopen(writer, "w") as terminal, counting("few", terminal) as tell:
+def test_a_terminal_shows_a_bar_of_what_is_counted(on_a_terminal) -> None:
+    def write(terminal: TextIO) -> None:
+        with counting("few", terminal) as tell:
             tell(1200, 4000, "pictures")
-        output = reading.result()
-    assert "1,200/4,000 pictures" in output
+
+    assert "1,200/4,000 pictures" in on_a_terminal(write)

@@ -134,6 +134,13 @@ def test_a_sample_of_full_length_fits_though_the_share_is_shorter() -> None:
     assert ladder(training("phi-3-mini", 8), H200, wanted=600, longest=2048).tokens == 2048
 
 
+def test_only_what_is_allowed_is_tried_and_named_where_it_does_not_fit() -> None:
+    found = training("vicuna-13b", 8)
+    with pytest.raises(Refused, match=r"GiB with `recompute: none`, and 35\.5 .* Take `recompute: full`\."):
+        ladder(found, A100_40, wanted=14_000, longest=2048, allowed=("none",))
+    assert ladder(training("phi-3-mini", 8), H200, wanted=5000, longest=2048, allowed=("full",)).recompute == "full"
+
+
 def test_vicuna_13b_fits_eight_of_40_gb_only_when_recomputed() -> None:
     """The published run took ZeRO-3, gradient checkpointing and 80 GB parts."""
     rung = ladder(training("vicuna-13b", 8), A100_40, wanted=14_000, longest=2048, supervised=0.2)

@@ -129,7 +129,7 @@ def test_records_that_were_left_out_are_told_first_in_the_log(training):
     (laid.root / "few.json").write_text(json.dumps([*records, *unanswered]))
     bench.spec["mixture"]["faulty"] = 0.9
     said: list[str] = []
-    train(replace(bench, warn=said.append), Runtime())
+    train(replace(bench, note=said.append), Runtime())
     first, *others = read_rows(laid.root / "run" / "log.jsonl")
     assert (first["faults"]["number"], len(first["faults"]["first"])) == (21, 20)
     assert said == ["Not every record is learnt from as it is (faults: 21): log.jsonl names them."]

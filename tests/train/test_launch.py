@@ -124,7 +124,7 @@ STANDING_IN = """
 import sys
 print("a launcher may say what it likes")
 print('vertebra {"progress": [3, 4, "batches", "loss 1.000"]}')
-print('vertebra {"warned": "Samples are padded."}', flush=True)
+print('vertebra {"noted": "Samples are padded."}', flush=True)
 print('vertebra {"failed": "5.png is not a picture (record 5).", "exit_code": 4}')
 print('vertebra {"failed": "Another failed because of it.", "exit_code": 1}')
 sys.exit(3)
@@ -133,7 +133,7 @@ sys.exit(3)
 
 def test_what_the_processes_tell_reaches_the_person_the_first_failure_as_its_own(laid, capsys):
     heard: list[object] = []
-    bench = replace(laid.bench("told"), progress=lambda *place: heard.append(place), warn=heard.append)
+    bench = replace(laid.bench("told"), progress=lambda *place: heard.append(place), note=heard.append)
     with pytest.raises(VertebraError, match=r"^5\.png is not a picture \(record 5\)\.$") as caught:
         train(bench, Runtime(launcher=(sys.executable, "-c", STANDING_IN)))
     assert caught.value.exit_code == 4

@@ -230,3 +230,15 @@ def test_four_bits_without_bitsandbytes_name_the_extra(training, monkeypatch):
     assert list(bench.folder.iterdir()) == [bench.out]
     with pytest.raises(ConfigError, match=r"vertebra\[qlora\]"):
         check_inputs(laid.steps, Runtime(data=laid.root))
+
+
+@pytest.mark.parametrize("quantize", ["none", "4bit"])
+def test_adapters_learn_in_bfloat16_as_the_published_recipe_has_it(training, quantize):
+    """Adapters and projector stay in single precision; the checkpoint is in half."""
+    stage = {**STAGE, "epochs": 4, "precision": "bfloat16", "lora": {**LORA, "quantize": quantize}}
+    laid = training("llava", "llama-3", stage)
+    train(laid.bench("run"), Runtime())
+    losses = [row["loss"] for row in laid.log("run")]
+    assert losses[-1] < losses[0] - 0.5
+    network = load(laid.root / "run" / "out").network
+    assert {weight.dtype for weight in network.parameters()} == {torch.bfloat16}

@@ -60,8 +60,8 @@ def test_a_backbone_that_cannot_be_packed_is_padded_and_the_reason_told(training
     torch.manual_seed(0)
     StableLmForCausalLM(config).save_pretrained(weights)
     laid, said = training("llava", "vicuna-s", {"epochs": 2}, weights=str(weights)), []
-    train(replace(laid.bench("run"), warn=said.append), Runtime())
-    train(replace(laid.bench("asked"), warn=said.append), Runtime(packing="padded"))
+    train(replace(laid.bench("run"), note=said.append), Runtime())
+    train(replace(laid.bench("asked"), note=said.append), Runtime(packing="padded"))
     (reason,) = said
     assert reason.startswith("Samples are padded and not packed, which takes longer: ")
     assert "StableLmAttention does not hand on where samples lie" in reason

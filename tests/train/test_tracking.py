@@ -116,22 +116,19 @@ def test_a_service_that_cannot_be_opened_is_told_without_secrets(bench: Bench) -
     assert untracked(bench) == [("refusing", "ConnectionError: https://…@host/api?… at https://host/x")]
 
 
-def test_training_waits_for_no_service_and_its_end_only_so_long(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("behind", "patience", "steps", "why"),
+    [(10_000, 0.05, 1000, "it did not come to its end in time"), (3, 60.0, 5, "it is 3 reports behind")],
+)
+def test_training_waits_for_no_service_and_its_end_only_so_long(
+    bench: Bench, monkeypatch, behind, patience, steps, why
+):
+    monkeypatch.setattr("vertebra.train.tracking._BEHIND", behind)
     hung = Hung()
-    with Trackers(bench, {"hung": lambda *_: hung}, 0, 0.05) as trackers:
-        for step in range(1, 1000):
-            trackers.log(step, {"loss": 1.0})
-    assert untracked(bench) == [("hung", "it did not come to its end in time")]
-    hung.over.set()
-
-
-def test_a_service_that_falls_far_behind_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vertebra.train.tracking._BEHIND", 3)
-    hung = Hung()
-    with Trackers(bench, {"hung": lambda *_: hung}, 0, 60.0) as trackers:
-        for step in range(1, 6):
-            trackers.log(step, {"loss": 1.0})
-    assert untracked(bench) == [("hung", "it is 3 reports behind")]
+    with Trackers(bench, {"hung": lambda *_: hung}, 0, patience) as trackers:
+        for step in range(steps):
+            trackers.log(step + 1, {"loss": 1.0})
+    assert untracked(bench) == [("hung", why)]
     hung.over.set()
 
 

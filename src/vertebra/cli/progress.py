@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from vertebra.cli.text import paragraph, printable
-from vertebra.engine import Advanced, Event, Failed, Finished, Started, Ticked, Warned
+from vertebra.engine import Advanced, Event, Failed, Finished, Noted, Started, Ticked
 
 _SECONDS_BETWEEN_LINES = 10.0
 _LABEL = 36
@@ -87,7 +87,7 @@ class _Lines:
                 self.running[step.key] = _Pace(step.label)
             case Advanced(step):
                 self.running[step.key].advance(event)
-            case Warned():
+            case Noted():
                 print(_remark(event), file=self.stream, flush=True)
             case Finished(step, seconds):
                 del self.running[step.key]
@@ -145,7 +145,7 @@ class _Bars:
                 self.parts[step.key] = done / max(total, 1)
                 count = f"{printable(note)[:_NOTE]} {done}/{total} {printable(unit)}".lstrip()
                 self.progress.update(self.tasks[step.key], completed=done, total=total, count=count)
-            case Warned():
+            case Noted():
                 self.progress.console.print(_remark(event), markup=False, highlight=False, soft_wrap=True)
             case Finished(step):
                 self._end(step.key)
@@ -180,8 +180,8 @@ def _bars(stream: TextIO) -> Progress:
     )
 
 
-def _remark(warning: Warned) -> str:
-    return paragraph(f"note: {warning.step.label}: {warning.message}", hang=2)
+def _remark(noted: Noted) -> str:
+    return paragraph(f"note: {noted.step.label}: {noted.message}", hang=2)
 
 
 def _story(failure: Failed) -> str:

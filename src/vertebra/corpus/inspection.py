@@ -8,9 +8,9 @@ The list of such records, written by `exclude`, keeps them out of every training
 """
 
 import random
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
@@ -22,6 +22,7 @@ from vertebra.corpus.exclusion import Digests, Excluded, read_exclusions, record
 from vertebra.corpus.look import beside
 from vertebra.corpus.survey import Found, is_file, survey_records, unheard
 from vertebra.errors import DataError
+from vertebra.prefetching import prefetched
 from vertebra.spec import Json, Mixture
 from vertebra.visual.images import read_image
 
@@ -30,8 +31,6 @@ What = Literal["missing", "broken", "beside", "untold"]
 Progress = Callable[[int, int, str], None]
 """Is told how many of how many pictures or records are done."""
 
-_AHEAD = 64
-"""Pictures that are waited for at a time."""
 _TRIES = 20
 _SEED = 4
 """Its first two draws are below one half: so a VCR record is told with all its options, and all its objects marked."""
@@ -146,25 +145,12 @@ def _looks(records: Iterable[Record], images: Path, progress: Progress) -> _Look
     """The size of every picture that records name, or what is wrong with it, each looked at once."""
     looks: dict[str, _Size | _Fault] = dict.fromkeys((path for record in records for path in record.images), (0, 0))
     alike: dict[_Size | _Fault, _Size | _Fault] = {}  # a million pictures have few sizes
-    with ThreadPoolExecutor(min(8, cpu_count() or 1)) as pool:  # Pillow decodes without the interpreter's lock
-        found = _in_order(pool, lambda path: _look(images / path), looks)
-        for done, (path, look) in enumerate(found, 1):
+    found = prefetched(lambda path: _look(images / path), looks, min(8, cpu_count() or 1))
+    with closing(found):
+        for done, (path, look) in enumerate(zip([*looks], found, strict=True), 1):
             looks[path] = alike.setdefault(look, look)
             progress(done, len(looks), "pictures")
     return looks
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, look: Callable[[str], _Size | _Fault], paths: Iterable[str]
-) -> Iterator[tuple[str, _Size | _Fault]]:
-    """As `pool.map`, which would hold a future for each of a million pictures; here there are few at a time."""
-    ahead: deque[tuple[str, Future[_Size | _Fault]]] = deque()
-    for path in paths:
-        ahead.append((path, pool.submit(look, path)))
-        if len(ahead) == _AHEAD:
-            first, future = ahead.popleft()
-            yield first, future.result()
-    yield from ((path, future.result()) for path, future in ahead)
 
 
 def _look(path: Path) -> _Size | _Fault:

@@ -9,6 +9,7 @@ does it again): nothing fused, attention as the flash kernels do it. A compiled 
 tower, the projector, the temporaries of kernels and the allocator's gaps take has to fit into `MARGIN`.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 from vertebra.costs.architecture import Architecture
@@ -91,22 +92,31 @@ def layer_bytes(language: Architecture, training: bool, lora: Lora | None = None
     return norms + attention + _HALF * wide * language.intermediate + adapted
 
 
-def ladder(training: Training, device: Device, wanted: int, longest: int, supervised: float = 1.0) -> Rung:
+def ladder(
+    training: Training,
+    device: Device,
+    wanted: int,
+    longest: int,
+    supervised: float = 1.0,
+    allowed: Sequence[Recompute] = RECOMPUTES,
+) -> Rung:
     """The least recomputation that fits a device, and with it the most tokens per micro-step.
 
     `wanted` are the tokens of a device's share of the global batch, more of which are of no use; a sample of
-    `longest` tokens has to fit. `Refused`, with what would help, where nothing does.
+    `longest` tokens has to fit. Only what is `allowed` is tried, the least first. `Refused`, with what would help,
+    where nothing does.
     """
-    for recompute in RECOMPUTES:
+    for recompute in allowed:
         tokens = _fitting(training, device, recompute, max(wanted, longest), supervised)
         if tokens >= longest:
             return Rung(recompute, tokens, memory_of(training, tokens, recompute, supervised))
-    needed = memory_of(training, longest, "full", supervised).total / GIB
+    needed = memory_of(training, longest, allowed[-1], supervised).total / GIB
+    how = "though every layer is recomputed" if allowed[-1] == "full" else f"with `recompute: {allowed[-1]}`"
     where = f"each of {training.devices} {device.title}" if training.devices > 1 else f"one {device.title}"
     help_ = " or ".join(_ways_out(training, device, longest, supervised))
     raise Refused(
-        f"A sample of {longest:,} tokens does not fit: on {where} it takes {needed:.1f} GiB though every layer is "
-        f"recomputed, and {_room(device) / GIB:.1f} of the {device.memory_gib:g} GiB are planned with. Take {help_}."
+        f"A sample of {longest:,} tokens does not fit: on {where} it takes {needed:.1f} GiB {how}, "
+        f"and {_room(device) / GIB:.1f} of the {device.memory_gib:g} GiB are planned with. Take {help_}."
     )
 
 
@@ -163,7 +173,8 @@ def _fitting(training: Training, device: Device, recompute: Recompute, most: int
 
 
 def _ways_out(training: Training, device: Device, longest: int, supervised: float) -> list[str]:
-    """What would make the longest sample fit: the fewest devices of a power of two, LoRA, LoRA on 4 bits."""
+    """What would make the longest sample fit: recomputation that was not allowed, else the fewest devices of a power of
+    two, LoRA, LoRA on 4 bits."""
 
     def fits(other: Training) -> bool:
         return _fitting(other, device, "full", longest, supervised) >= longest
@@ -171,6 +182,8 @@ def _ways_out(training: Training, device: Device, longest: int, supervised: floa
     def on(devices: int) -> Training:
         return Training(training.language, training.tower, training.trains, training.lora, devices)
 
+    if fits(training):
+        return ["`recompute: full`"]
     found = []
     if training.whole:
         devices = training.devices

@@ -9,7 +9,7 @@ A score needs none of this: `vertebra score` takes any folder in the official la
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from vertebra.chat.proof import Check
 from vertebra.collector import uncollected
 from vertebra.errors import DataError
+from vertebra.prefetching import prefetched
 from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.scoring.sources import Release
 from vertebra.spec import Json
@@ -161,5 +162,5 @@ def _broken(samples: Sequence[Sample], home: Path) -> Iterator[str]:
             return str(error)
         return None
 
-    with ThreadPoolExecutor(min(8, cpu_count() or 1)) as pool:  # Pillow decodes without the interpreter's lock
-        yield from (said for said in pool.map(look, first) if said)
+    with closing(prefetched(look, first, min(8, cpu_count() or 1))) as looked:
+        yield from filter(None, looked)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vertebra.corpus import Corpus
-from vertebra.costs import Architecture, Rung, Samples, Tower, Training, ladder
+from vertebra.costs import RECOMPUTES, Architecture, Recompute, Rung, Samples, Tower, Training, ladder
 from vertebra.data import Content
 from vertebra.model.checkpoint import Network
 from vertebra.spec import Device, Runtime, Stage
@@ -50,7 +50,9 @@ def rung_of(
     """
     if training is None or (runtime.pack_tokens and runtime.recompute != "auto"):
         return None
-    return fitting(training, stage, corpus.lengths, device, int(corpus.supervised.sum()), runtime.pack_tokens)
+    allowed = RECOMPUTES if runtime.recompute == "auto" else (runtime.recompute,)
+    supervised = int(corpus.supervised.sum())
+    return fitting(training, stage, corpus.lengths, device, supervised, runtime.pack_tokens, allowed)
 
 
 def fitting(
@@ -59,11 +61,12 @@ def fitting(
     lengths: Sequence[int] | np.ndarray,
     device: torch.device,
     supervised: int | None = None,
-    wanted: int | None = None,
+    demanded: int | None = None,
+    allowed: Sequence[Recompute] = RECOMPUTES,
 ) -> Rung | None:
-    """How samples of these lengths fit the accelerator, by default `wanted` as many tokens at a time as it has to do.
+    """How samples of these lengths fit the accelerator, `demanded` tokens at a time or as many as there is room for.
 
-    None on a CPU. `supervised` tokens of all carry loss, by default every one.
+    None on a CPU. `supervised` tokens of all carry loss, by default every one. `Refused` where nothing allowed fits.
     """
     if device.type != "cuda":
         return None
@@ -72,7 +75,8 @@ def fitting(
     tokens = int(np.sum(lengths))
     share = math.ceil(tokens / len(lengths) * stage.batch / training.devices)
     part = 1.0 if supervised is None else supervised / tokens
-    return ladder(training, here, wanted or share, int(np.max(lengths)), part)
+    longest = max(int(np.max(lengths)), demanded or 0)
+    return ladder(training, here, demanded or share, longest, part, allowed)
 
 
 def pack_tokens(runtime: Runtime, rung: Rung | None) -> int:

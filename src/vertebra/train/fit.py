@@ -22,8 +22,8 @@ from torch import nn
 
 from vertebra.bench import Bench
 from vertebra.data import Content, Course, Pack
-from vertebra.data.loading import ahead
 from vertebra.errors import Stopped, VertebraError
+from vertebra.prefetching import prefetched
 from vertebra.spec import Runtime, Stage, digest
 from vertebra.train.checkpoints import Checkpoints
 from vertebra.train.diary import Diary, Waited
@@ -55,7 +55,7 @@ def fit(bench: Bench, runtime: Runtime, trained: Trained, ranks: Ranks) -> None:
     begun = checkpoints.resume()
     diary = Diary(bench, runtime, ranks, steps, begun)
     saved = time.monotonic()
-    with diary, closing(ahead(course.pack, course.tasks(begun), threads)) as laid_out:
+    with diary, closing(prefetched(course.pack, course.tasks(begun), threads)) as laid_out:
         packs = Waited(laid_out)
         for step in range(begun, steps):
             pace(optimizer, factor := cosine(step, steps, stage.warmup))

@@ -1,13 +1,13 @@
 """A stage on several devices: torchrun starts a process for each, and the first says how far it is.
 
-    torchrun --standalone --nproc-per-node=8 -m vertebra.train.rank <store>/work/9f…/rank.json
+    torchrun --standalone --nproc-per-node=8 -m vertebra.train.rank STEP/rank.json
 
 On a cluster the words before `-m` are Runtime's `launcher`, such as [srun, torchrun, --nnodes=4, ...]; all machines see
 the same store and data. Standard input is a life line: when it closes, the processes leave. On standard output lines
 that begin with a mark are for whoever launched; all others go to the log.
 
     vertebra {"progress": [120, 5198, "batches", "loss 1.93"]}
-    vertebra {"warned": "Its samples are padded: ..."}
+    vertebra {"noted": "Its samples are padded: ..."}
     vertebra {"failed": "The loss is nan on the batch of ...", "exit_code": 1}
 """
 
@@ -70,8 +70,8 @@ def _listen(lines: IO[str], bench: Bench) -> VertebraError | None:
         told = json.loads(line.removeprefix(MARK))
         if "progress" in told:
             bench.progress(*told["progress"])
-        elif "warned" in told:
-            bench.warn(told["warned"])
+        elif "noted" in told:
+            bench.note(told["noted"])
         elif failure is None:
             failure = VertebraError(told["failed"])
             failure.exit_code = told["exit_code"]

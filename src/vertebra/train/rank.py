@@ -32,7 +32,7 @@ def main() -> int:
         order["bench"],
         progress=lambda done, total, unit, note="": say(progress=[done, total, unit, note]),
         stopping=lambda: bool(signals),
-        warn=lambda message: say(warned=message),
+        note=lambda message: say(noted=message),
     )
     try:
         with joined(device_for(runtime)) as ranks:

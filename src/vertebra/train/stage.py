@@ -198,9 +198,9 @@ def _log_data(bench: Bench, corpus: Corpus, course: Course, apart: str | None) -
     }
     if left_out:
         said = ", ".join(f"{kind}: {len(names):,}" for kind, names in records.items() if names)
-        bench.warn(f"Not every record is learnt from as it is ({said}): log.jsonl names them.")
+        bench.note(f"Not every record is learnt from as it is ({said}): log.jsonl names them.")
     if apart not in (None, ASKED):
-        bench.warn(f"Samples are padded and not packed, which takes longer: {apart}.")
+        bench.note(f"Samples are padded and not packed, which takes longer: {apart}.")
     bench.log(
         samples=len(corpus),
         tokens=int(corpus.lengths.sum()),
@@ -218,6 +218,10 @@ def _log_layout(bench: Bench, layout: Layout, tokens: int, rung: Rung | None) ->
     if rung:
         parts = {**rung.memory._asdict(), "total": rung.memory.total}
         memory["estimated_gib"] = {name: round(size / GIB, 2) for name, size in parts.items()}
+        bench.note(
+            f"Estimated to take {rung.memory.total / GIB:.1f} GiB of each device: up to {tokens:,} tokens at a time, "
+            f"recomputed: {layout.recompute}."
+        )
     bench.log(
         precision=str(layout.precision).removeprefix("torch."),
         sharded=layout.sharded,

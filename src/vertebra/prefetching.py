@@ -1,4 +1,7 @@
-"""Work done ahead in threads, given back in its order. Decoding and scaling pictures runs without Python's lock."""
+"""Work done ahead in threads, given back in its order. Pillow decodes and scales pictures without Python's lock.
+
+for size in prefetched(lambda path: read_image(path).size, paths, threads=8): ...
+"""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -10,7 +13,7 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
-def ahead(work: Callable[[_Task], _Result], tasks: Iterable[_Task], threads: int) -> Generator[_Result]:
+def prefetched(work: Callable[[_Task], _Result], tasks: Iterable[_Task], threads: int) -> Generator[_Result]:
     """The result of each task, in the tasks' order; up to twice as many as there are threads are begun before.
 
     What a task raises is raised where its result is asked for. Whoever stops asking closes the iterator.

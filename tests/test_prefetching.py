@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from vertebra.data.loading import ahead
+from vertebra.prefetching import prefetched
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -16,11 +16,11 @@ def test_results_come_in_the_order_of_their_tasks(threads):
         time.sleep(0.002 * (task % 3 == 0))
         return task * task
 
-    assert [*ahead(slower_first, range(40), threads)] == [task * task for task in range(40)]
+    assert [*prefetched(slower_first, range(40), threads)] == [task * task for task in range(40)]
 
 
 def test_no_task_gives_nothing():
-    assert [*ahead(abs, [], 4)] == []
+    assert [*prefetched(abs, [], 4)] == []
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -32,7 +32,7 @@ def test_at_most_twice_as_many_tasks_are_begun_as_there_are_threads(threads):
             taken.append(task)
             yield task
 
-    with closing(ahead(lambda task: task, tasks(), threads)) as results:
+    with closing(prefetched(lambda task: task, tasks(), threads)) as results:
         assert taken == [], "nothing before it is asked for"
         for number, _ in enumerate(results):
             assert len(taken) == min(30, 2 * threads + number + 1)
@@ -40,14 +40,14 @@ def test_at_most_twice_as_many_tasks_are_begun_as_there_are_threads(threads):
 
 def test_as_many_tasks_are_worked_on_at_a_time_as_there_are_threads():
     together = threading.Barrier(3, timeout=30)
-    assert len([*ahead(lambda _: together.wait(), range(9), 3)]) == 9
+    assert len([*prefetched(lambda _: together.wait(), range(9), 3)]) == 9
 
 
 def test_an_error_arrives_where_its_result_is_asked_for():
     def work(task: int) -> int:
         return 6 // (3 - task)
 
-    with closing(ahead(work, range(9), 4)) as results:
+    with closing(prefetched(work, range(9), 4)) as results:
         assert [next(results) for _ in range(3)] == [2, 3, 6]
         with pytest.raises(ZeroDivisionError):
             next(results)
@@ -61,7 +61,7 @@ def test_what_the_tasks_raise_arrives_too():
         raise LookupError
 
     with pytest.raises(LookupError):
-        [*ahead(abs, tasks(), 2)]
+        [*prefetched(abs, tasks(), 2)]
 
 
 def test_closing_ends_the_threads_and_begins_nothing_more():
@@ -75,7 +75,7 @@ def test_closing_ends_the_threads_and_begins_nothing_more():
         return task
 
     before = threading.active_count()
-    results = ahead(work, range(1000), 2)
+    results = prefetched(work, range(1000), 2)
     next(results)
     while len(begun) < 3:
         time.sleep(0.001)
