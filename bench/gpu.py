@@ -9,11 +9,8 @@ batches warm up, of the others the median. With --small the same in tiny shapes 
 runs. Without an accelerator there is nothing to measure: exit code 4.
 """
 
-import gc
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
@@ -29,6 +26,7 @@ from transformers import (
     Phi3Config,
 )
 
+from bench._device import TINY, TOWER, VICUNA, accelerator, made, matmul_tflops, named, now
 from bench._mixture import CLIP, IMAGE_TOKENS, lengths, sample
 from bench._peer import Run, trained
 from bench.measurement import Arm, Measurement
@@ -60,36 +58,27 @@ class _Shape(NamedTuple):
     steps: int
 
 
-_TOWER = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
-_VICUNA = {
-    "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
-    "vocab_size": 32064,
-}  # fmt: skip
 _PHI = {
     "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32, "num_attention_heads": 32,
     "vocab_size": 32064, "pad_token_id": 0,
 }  # fmt: skip
-_TINY = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 class _Case(NamedTuple):
     name: str
     config: Callable[..., Any]
-    text: dict[str, Any]
+    text: Mapping[str, Any]
     stage: Stage
 
 
 def measure(small: bool) -> Measurement:
     """Samples a second of every arm, and parts of the device's peak."""
-    if not (torch.cuda.is_available() or small):
-        print("bench gpu needs an accelerator, and there is none here. --small shows that it runs.", file=sys.stderr)
-        sys.exit(4)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    peak = _matmul_tflops(device, 512 if small else 8192)
+    device = accelerator("gpu", small)
+    peak = matmul_tflops(device, small)
     equal = True
     arms, ratios = {"matmul": Arm(round(peak, 2), "TFLOP/s")}, dict[str, float]()
     for case in _cases(small):
-        shape = _Shape(56, _TINY, 1, 2) if small else _Shape(336, _TOWER, 3, 8)
+        shape = _Shape(56, TINY, 1, 2) if small else _Shape(336, TOWER, 3, 8)
         run, training = _ours(case, shape, device)
         peer = _trainer(case, shape, device)
         equal = equal and np.allclose(run.losses[:1], peer.losses[:1], rtol=_ROUNDING, atol=0)
@@ -105,8 +94,8 @@ def measure(small: bool) -> Measurement:
             f"{case.name}.ours/trainer": round(ours / theirs, 3),
             f"{case.name}.ours/matmul": round(ours * operations / peak, 3),
         }
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "no accelerator: tiny shapes on the processor"
-    notes = [name, "Random weights, the same for both; arms one after the other. Equal: the loss of the first batch."]
+    told = "Random weights, the same for both; arms one after the other. Equal: the loss of the first batch."
+    notes = [named(device), told]
     return Measurement("gpu", arms, ratios, equal, notes)
 
 
@@ -114,9 +103,9 @@ def _cases(small: bool) -> Sequence[_Case]:
     common = {"mixture": "drawn", "learning_rate": 1e-5, "precision": "bfloat16"}
     pretrain = Stage.model_validate({**common, "trains": "projector", "batch": 4 if small else 32})
     finetune = Stage.model_validate({**common, "batch": 4 if small else 16})
-    tiny = {**_TINY, "vocab_size": 512}
+    tiny = {**TINY, "vocab_size": 512}
     return (
-        _Case("pretrain", LlamaConfig, tiny if small else _VICUNA, pretrain),
+        _Case("pretrain", LlamaConfig, tiny if small else VICUNA, pretrain),
         _Case("finetune", Phi3Config, {**tiny, "pad_token_id": 0} if small else _PHI, finetune),
     )
 
@@ -143,55 +132,42 @@ def _content(samples: Sequence[Sample]) -> Samples:
     return Samples.of([len(one.ids) for one in samples], supervised, sum(len(one.images) for one in samples))
 
 
-@contextmanager
-def _network(case: _Case, shape: _Shape, device: torch.device) -> Iterator[LlavaForConditionalGeneration]:
-    """Random weights in bfloat16, made on the device; its memory is free again afterwards."""
+def _network(case: _Case, shape: _Shape, device: torch.device) -> LlavaForConditionalGeneration:
     tower = CLIPVisionConfig(**shape.tower, image_size=shape.side, patch_size=14)
     config = LlavaConfig(
         vision_config=tower, text_config=case.config(**case.text, max_position_embeddings=4096),
         image_token_id=_IMAGE, image_seq_length=(shape.side // 14) ** 2,
     )  # fmt: skip
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        torch.manual_seed(0)
-        with device:
-            network = LlavaForConditionalGeneration(config)
-    finally:
-        torch.set_default_dtype(before)
+    network = made(config, device, torch.bfloat16)
     network.requires_grad_(case.stage.trains != "projector")
     network.model.multi_modal_projector.requires_grad_(True)
     network.model.vision_tower.requires_grad_(False)
-    yield network
-    del network
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    return network
 
 
 def _ours(case: _Case, shape: _Shape, device: torch.device) -> tuple[Run, Training]:
     """What training did, and what was trained, for counting its operations."""
     batches = _batches(case, shape)
-    with _network(case, shape, device) as network:
-        training = training_of(network, case.stage, 1)
-        if training is None:
-            raise AssertionError("its sizes are known")
-        eyes, ranks = _eyes(shape), Ranks(0, 1, device)
-        learner = Learner(network, eyes, torch.bfloat16)
-        rung = fitting(training, case.stage, [len(one.ids) for samples in batches for one in samples], device)
-        layout = Layout.of(case.stage, Runtime(), rung, ranks)
-        if apart := layout.lay_out(learner, ranks):
-            raise AssertionError(apart)
-        weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-        optimizer, packer = optimizer_for(weights, case.stage), Packer(eyes, grain=layout.grain)
-        run = Run([], [])
-        with closing(prefetched(partial(_packs, packer, rung), batches, _THREADS)) as laid_out:
-            began = _now(device)
-            for packs in laid_out:
-                run.losses.append(learn(learner, iter(packs), ranks).loss)
-                optimizer.step()
-                run.seconds.append(_now(device) - began)
-                began = _now(device)
+    network = _network(case, shape, device)
+    training = training_of(network, case.stage, 1)
+    if training is None:
+        raise AssertionError("its sizes are known")
+    eyes, ranks = _eyes(shape), Ranks(0, 1, device)
+    learner = Learner(network, eyes, torch.bfloat16)
+    rung = fitting(training, case.stage, [len(one.ids) for samples in batches for one in samples], device)
+    layout = Layout.of(case.stage, Runtime(), rung, ranks)
+    if apart := layout.lay_out(learner, ranks):
+        raise AssertionError(apart)
+    weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+    optimizer, packer = optimizer_for(weights, case.stage), Packer(eyes, grain=layout.grain)
+    run = Run([], [])
+    with closing(prefetched(partial(_packs, packer, rung), batches, _THREADS)) as laid_out:
+        began = now(device)
+        for packs in laid_out:
+            run.losses.append(learn(learner, iter(packs), ranks).loss)
+            optimizer.step()
+            run.seconds.append(now(device) - began)
+            began = now(device)
     if distributed.is_initialized():
         distributed.destroy_process_group()
     return run, training
@@ -205,36 +181,18 @@ def _packs(packer: Packer, rung: Rung | None, samples: Sequence[Sample]) -> list
 
 def _trainer(case: _Case, shape: _Shape, device: torch.device) -> Run:
     """What learns is in single precision, computed in bfloat16."""
-    with _network(case, shape, device) as network:
-        for weight in network.parameters():
-            if weight.requires_grad:
-                weight.data = weight.data.float()
-        on_gpu = device.type == "cuda"
-        options = {
-            "bf16": True, "use_cpu": not on_gpu, "dataloader_pin_memory": on_gpu, "optim": "adamw_torch_fused",
-            "dataloader_num_workers": _THREADS if on_gpu else 0,
-        }  # fmt: skip
-        rate = case.stage.learning_rate
-        return trained(network, _batches(case, shape), _eyes(shape), partial(_now, device), rate, True, **options)
+    network = _network(case, shape, device)
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    on_gpu = device.type == "cuda"
+    options = {
+        "bf16": True, "use_cpu": not on_gpu, "dataloader_pin_memory": on_gpu, "optim": "adamw_torch_fused",
+        "dataloader_num_workers": _THREADS if on_gpu else 0,
+    }  # fmt: skip
+    rate = case.stage.learning_rate
+    return trained(network, _batches(case, shape), _eyes(shape), partial(now, device), rate, True, **options)
 
 
 def _eyes(shape: _Shape) -> Eyes:
     return Eyes(shape.side, 1 / 255, CLIP["mean"], CLIP["std"], "pad")
-
-
-def _now(device: torch.device) -> float:
-    """Seconds, once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def _matmul_tflops(device: torch.device, side: int) -> float:
-    """Of square matrices in bfloat16, the best of ten."""
-    left, right = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
-    seconds = []
-    for _ in range(10):
-        began = _now(device)
-        left @ right
-        seconds.append(_now(device) - began)
-    return 2 * side**3 / min(seconds) / 1e12

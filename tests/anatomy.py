@@ -2,10 +2,20 @@
 
 from functools import cache
 from pathlib import Path
+from shutil import copyfile
 from tempfile import mkdtemp
 
 import torch
-from transformers import CLIPVisionModel, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
+from transformers import (
+    CLIPVisionModel,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from vertebra.catalog import Catalog
 from vertebra.miniature import language, tower
@@ -31,6 +41,15 @@ BACKBONES = {
         stop=("<|end|>", "<|endoftext|>"),
     ),
 }
+SIZES = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 512,
+}  # fmt: skip
+FURTHER = {
+    "qwen3": ("llama-3", Qwen3ForCausalLM, Qwen3Config(**SIZES, head_dim=32, vocab_size=640)),
+    "mistral": ("vicuna-s", MistralForCausalLM, MistralConfig(**SIZES, sliding_window=256, vocab_size=640)),
+}
+"""Other architectures, spoken to as one of the study's kinds is."""
 LAYERS = {"llava": (-2,), "vip_llava": (-2, -3, -4, -5, 1)}
 
 
@@ -50,9 +69,21 @@ def parts() -> Path:
     return folder
 
 
+@cache
+def further(name: str) -> Backbone:
+    """A backbone of another architecture, its weights in place."""
+    spoken, kind, config = FURTHER[name]
+    folder = parts() / name
+    torch.manual_seed(0)
+    kind(config).save_pretrained(folder)
+    for file in (parts() / spoken).glob("*tokenizer*"):
+        copyfile(file, folder / file.name)
+    return BACKBONES[spoken].model_copy(update={"name": name, "weights": str(folder)})
+
+
 def backbone(name: str) -> Backbone:
     """The backbone of a kind, its weights in place."""
-    return BACKBONES[name].model_copy(update={"weights": str(parts() / name)})
+    return further(name) if name in FURTHER else BACKBONES[name].model_copy(update={"weights": str(parts() / name)})
 
 
 def family(model: str) -> Family:
@@ -67,3 +98,11 @@ def assembled(model: str, name: str, seed: int = 0) -> VisionLanguageModel:
     """A whole untrained model."""
     chosen = backbone(name)
     return assemble(family(model), chosen, Catalog.installed().template(chosen.chat), seed)
+
+
+def talkative(model: VisionLanguageModel) -> VisionLanguageModel:
+    """The model with its layers' words made louder than its embeddings, so that what it says depends on all it saw."""
+    with torch.no_grad():
+        for name, weight in model.network.model.language_model.layers.named_parameters():
+            weight.mul_(1 if "norm" in name else 4)
+    return model

@@ -25,6 +25,8 @@ class Said:
     delay: float = 0.0
     drip: float = 0.0
     """Seconds between single bytes."""
+    is_dead: bool = False
+    """Nothing is said, and the connection closed."""
 
 
 def said(content: object, model: str = "judge-1", **how: Any) -> Said:
@@ -38,6 +40,9 @@ def said(content: object, model: str = "judge-1", **how: Any) -> Said:
 def failed(status: int, message: str = "no", **headers: str) -> Said:
     """An error as OpenAI words it."""
     return Said(json.dumps({"error": {"message": message, "type": "x", "code": None}}).encode(), status, headers)
+
+
+DEAD = Said(b"", is_dead=True)
 
 
 @dataclass
@@ -62,6 +67,9 @@ def judging(answer: Callable[[Body], Said]) -> Iterator[Server]:
             server.authorizations.append(self.headers["Authorization"])
             reply = answer(body)
             time.sleep(reply.delay)
+            if reply.is_dead:
+                self.close_connection = True
+                return
             try:
                 self.send_response(reply.status)
                 headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}
@@ -82,7 +90,10 @@ def judging(answer: Callable[[Body], Said]) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Http(ThreadingHTTPServer):
+        request_queue_size = 64  # clients that connect at once
+
+    http = Http(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
     server = Server(f"http://127.0.0.1:{http.server_port}/v1")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -95,6 +95,17 @@ def test_a_finished_step_holds_its_preimage_run_manifest_and_curves_and_nothing_
     assert store.record(KEY) == {"seconds": 1.5}
 
 
+def test_the_log_of_a_finished_step_is_read_as_far_as_it_can_be(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.log(KEY) == []
+    (store.work(KEY) / "log.jsonl").write_text('{"seconds": 2}\n{"seco')
+    assert store.log(KEY) == []
+    finish(store)
+    assert store.log(KEY) == [{"seconds": 2}]
+    (tmp_path / "steps" / KEY / "log.jsonl").write_bytes(b"\xff\n")
+    assert store.log(KEY) == []
+
+
 def test_work_that_a_crash_interrupted_is_still_there(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (store.work(KEY) / "checkpoint").write_text("half way")

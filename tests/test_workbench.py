@@ -21,6 +21,8 @@ def bench(**fields: object) -> Bench:
         "data": Path("/data"),
         "progress": lambda done, total, unit, note="": None,
         "cache": Path("/store/cache"),
+        "answers": Path("/store/answers/eyes"),
+        "beside": ({"benchmark": "pope"},),
         "stopping": lambda: False,
     }
     return Bench(**{**plain, **fields})  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.anatomy import backbone, parts
 from tests.conftest import Workshop, step
 from tests.judge_server import judging, said
@@ -281,13 +282,49 @@ def test_a_backbone_that_does_not_fit_is_refused_and_leaves_no_report(workshop: 
     assert not store.done(wrong.key)
 
 
+def two_questions(store: Store) -> Step:
+    """A finished step with ScienceQA's files: a question without a picture and one with."""
+    made = Step("make", "data/tiny", "data/tiny", {"maker": "tiny", "version": 1})
+    folder = store.work(made.key) / "out" / "scienceqa"
+    picture = folder / "images" / "test" / "1" / "image.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (9, 9)).save(picture)
+    problem = {"question": "What?", "choices": ["two", "red"], "answer": 0, "subject": "s"}
+    (folder / "problems.json").write_text(json.dumps({"0": problem, "1": {**problem, "image": "image.png"}}))
+    (folder / "pid_splits.json").write_text('{"test": ["0", "1"]}')
+    store.commit(made.key, made.preimage(), made.label, {})
+    return made
+
+
 def test_an_adopted_checkpoint_is_the_model_that_answers(workshop: Workshop) -> None:
-    spec: dict[str, Json] = {"benchmark": "pope", "max_new_tokens": 4}
-    made = Step("make", "data/pope", "data/pope", {"maker": "pope", "version": 1})
+    spec: dict[str, Json] = {"benchmark": "scienceqa", "max_new_tokens": 4}
+    made = two_questions(Store(workshop.store))
     for source, told in ((str(parts() / "llama-3"), "loadable checkpoint"), (str(workshop.root / "no"), "no config")):
         adopting: dict[str, Json] = {**spec, "model": {"weights": source, "family": "llava"}}
-        predicted = Step("predict", "m/pope/answers", "m", adopting, (made.key,))
-        failure = Worker(workshop, made, predicted).events()[-1]
+        predicted = Step("predict", "m/scienceqa/answers", "m", adopting, (made.key,))
+        failure = Worker(workshop, predicted, **{made.key: "make"}).events()[-1]
         assert failure["exit_code"] == 4, failure
         assert source in failure["message"]
         assert told in failure["message"]
+
+
+def test_a_model_behind_an_endpoint_answers_without_torch_and_its_key_is_nowhere(workshop: Workshop) -> None:
+    for package in ("torch", "transformers"):  # found before the real ones
+        (workshop.root / "plugin" / f"{package}.py").write_text("raise SystemExit('imported')")
+    store, key = Store(workshop.store), "sk-canary-32"
+    made = two_questions(store)
+    with judging(lambda _: said(f"A {key}")) as server:
+        known = replace(workshop, environment={**workshop.environment, "OPENAI_API_KEY": key})
+        spec: dict[str, Json] = {"benchmark": "scienceqa", "max_new_tokens": 4}
+        asking: dict[str, Json] = {**spec, "model": {"endpoint": server.url, "name": "m"}}
+        predicted = Step("predict", "endpoint/m/scienceqa/answers", "m", asking, (made.key,))
+        told = Worker(known, predicted, **{made.key: "make"}).events()
+    assert told[-1]["event"] == "done", told
+    assert server.authorizations == [f"Bearer {key}"] * 2
+    rows = [json.loads(line) for line in (store.out(predicted.key) / "answers.jsonl").read_text().splitlines()]
+    assert [(row["question_id"], row["text"], row["model_id"]) for row in rows] == [
+        ("0", "A [key]", "endpoint/m"),
+        ("1", "A [key]", "endpoint/m"),
+    ]
+    everything = [path.read_bytes() for path in workshop.root.rglob("*") if path.is_file()]
+    assert key.encode() not in b"".join([*everything, json.dumps(told).encode()])

@@ -5,6 +5,7 @@ bench.model     steps/9f…/out    the trained model it builds on
 bench.data      steps/07…/out    the data folder
 bench.folder    work/c4…         survives crashes: checkpoints, half-written answers
 bench.out       work/c4…/out     the result; becomes visible when the step is finished
+bench.answers   answers/llava--phi-3--seed0    what a model said, kept as it comes
 
 All folders are in the store, but for what the user brought: data, and checkpoints that were adopted.
 """
@@ -50,8 +51,12 @@ class Bench:
     progress: Progress
     cache: Path
     """What can be built again at any time and is shared by all steps: the arrays of mixtures."""
+    answers: Path
+    """Where the model's answers are kept as they come, beside the steps."""
     stopping: Callable[[], bool]
     """True once a signal came: save what is needed to resume and raise `vertebra.errors.Stopped`."""
+    beside: tuple[Mapping[str, Json], ...] = ()
+    """The specs of later steps in which the same model answers."""
     note: Callable[[str], None] = _to_log
     """Tells a person one sentence or more that does not end the step."""
 
@@ -65,6 +70,7 @@ class Bench:
             **{name: getattr(self, name) for name in _PLAIN},
             **{name: _spelled(getattr(self, name)) for name in _PATHS},
             "needs": {key: str(path) for key, path in self.needs.items()},
+            "beside": [*self.beside],
         }
 
     @classmethod
@@ -79,11 +85,12 @@ class Bench:
         fields: dict[str, Any] = {name: document[name] for name in _PLAIN}
         fields |= {name: document[name] and Path(document[name]) for name in _PATHS}
         fields["needs"] = {key: Path(path) for key, path in document["needs"].items()}
+        fields["beside"] = (*document["beside"],)
         return cls(**fields, progress=progress, stopping=stopping, note=note)
 
 
 _PLAIN = ("key", "label", "spec")
-_PATHS = ("folder", "out", "model", "data", "cache")
+_PATHS = ("folder", "out", "model", "data", "cache", "answers")
 
 
 def _spelled(path: Path | None) -> str | None:

@@ -17,9 +17,12 @@ from typing import Literal, Protocol
 from vertebra.catalog import Catalog
 from vertebra.errors import UnknownName
 from vertebra.source import local_files
-from vertebra.spec import Backbone, Family, Json, Mixture, Stage, Study, digest
+from vertebra.spec import Adopted, Backbone, Family, Json, Mixture, Stage, Study, digest
 
 Kind = Literal["make", "check", "train", "predict", "score"]
+
+ADOPTED = "adopted"
+"""Stands where a family does for models that are of none."""
 
 VERSIONS: Mapping[Kind, int] = {"make": 5, "check": 1, "train": 3, "predict": 2, "score": 2}
 """Raised when the code of a kind of step changes what comes out of it."""
@@ -127,16 +130,18 @@ def draw_plan(
     fingerprint: Fingerprint = lambda _: None,
 ) -> Plan:
     """All steps of a study. `UnknownName` for a name that the catalogue or the benchmarks do not have."""
-    for name in study.temperature:
-        if name not in benchmarks:
-            raise UnknownName("benchmark of this study", name, benchmarks, "`temperature`")
+    for option, names in (("temperature", study.temperature), ("beams", study.beams)):
+        for name in names:
+            if name not in benchmarks:
+                raise UnknownName("benchmark of this study", name, benchmarks, f"`{option}`")
     maker = study.data
     make = Step("make", f"data/{maker}", f"data/{maker}", {"maker": maker, "version": VERSIONS["make"]})
     data = _Data(make if maker else None, fingerprint)
     backbones = [catalog.backbone(name) for name in study.backbones]
     checks = [_check(backbone, catalog, data) for backbone in backbones]
     steps = [*([make] if maker else []), *checks]
-    for family in map(catalog.family, dict.fromkeys((*study.families, *study.adopting()))):
+    adopting = study.adopting()
+    for family in map(catalog.family, dict.fromkeys((*study.families, *filter(None, adopting)))):
         mixtures = {stage.mixture: catalog.mixture(stage.mixture) for stage in family.stages.values()}
         for backbone, check in zip(backbones, checks, strict=True) if family.name in study.families else ():
             for seed in study.seeds:
@@ -144,8 +149,10 @@ def draw_plan(
                 trained = arm.training(mixtures, data)
                 model = _Model(arm.crew, (trained[-1].key,), seed=seed)
                 steps += [*trained, *model.measuring(benchmarks, data, study)]
-        for name, source in study.adopting().get(family.name, {}).items():
-            steps += _adopted(family, name, source, data).measuring(benchmarks, data, study)
+        for name, adopted in adopting.get(family.name, {}).items():
+            steps += _adopted(family, name, adopted, data).measuring(benchmarks, data, study)
+    for name, adopted in adopting.get("", {}).items():
+        steps += _adopted(None, name, adopted, data).measuring(benchmarks, data, study)
     return Plan(study, tuple(steps))
 
 
@@ -208,10 +215,15 @@ class _Arm:
         )
 
 
-def _adopted(family: Family, name: str, source: str, data: _Data) -> "_Model":
-    """A checkpoint that was trained elsewhere; it counts as seed 0."""
-    spec: dict[str, Json] = {"model": {"weights": source, "files": data.weights(source), "family": family.model}}
-    return _Model(f"{family.name}/{name}/seed0", spec=spec, weights=(source,))
+def _adopted(family: Family | None, name: str, adopted: Adopted, data: _Data) -> "_Model":
+    """A model that was trained elsewhere; it counts as seed 0."""
+    if adopted.endpoint:
+        spec: dict[str, Json] = {"endpoint": adopted.endpoint, "name": adopted.model}
+        return _Model(f"{ADOPTED}/{name}/seed0", spec={"model": spec}, square=None)
+    source = adopted.weights
+    spec = {"weights": source, "files": data.weights(source), "family": family.model if family else None}
+    crew = f"{family.name if family else ADOPTED}/{name}/seed0"
+    return _Model(crew, spec={"model": spec}, weights=(source,), square="pad" if family else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,36 +235,55 @@ class _Model:
     spec: Mapping[str, Json] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
     seed: int = 0
+    square: str | None = "pad"
+    """How its pictures become square; None is as its own processor says."""
 
     def measuring(self, benchmarks: Mapping[str, BenchmarkFacts], data: _Data, study: Study) -> list[Step]:
         steps = []
         for name, benchmark in benchmarks.items():
             files = tuple(f"{name}/{file}" for file in benchmark.files)
-            spec: dict[str, Json] = {
-                **self.spec,
-                "benchmark": name,
-                "prompts": benchmark.prompts,
-                "max_new_tokens": benchmark.max_new_tokens,
-                "square": "pad",
-                "data": data.of(files),
-                "version": VERSIONS["predict"],
-            }
-            drawn: dict[str, Json] = {"temperature": study.temperature[name]} if name in study.temperature else {}
-            if drawn:
-                spec |= {**drawn, "seed": self.seed}
-            label = f"{self.crew}/{name}"
-            reads = () if data.step else files
+            label, reads = f"{self.crew}/{name}", () if data.step else files
             needs = (*self.needs, *data.needs())
-            answers = Step("predict", f"{label}/answers", self.crew, spec, needs, files=reads, weights=self.weights)
-            grading: dict[str, Json] = {
-                "benchmark": name,
-                "grading": benchmark.grading,
-                "data": data.of(files),
-                "version": VERSIONS["score"],
-                **drawn,
-            }
-            if benchmark.judged:  # its name decides the score here
-                grading["judge"] = study.judge.model_dump(mode="json") if study.judge else None
+            asking = self._asking(benchmark, data.of(files), study)
+            answers = Step("predict", f"{label}/answers", self.crew, asking, needs, files=reads, weights=self.weights)
+            grading = _grading(benchmark, data.of(files), study)
             needs = (answers.key, *data.needs())
             steps += [answers, Step("score", f"{label}/score", self.crew, grading, needs, files=reads)]
         return steps
+
+    def _asking(self, benchmark: BenchmarkFacts, files: Mapping[str, Json], study: Study) -> dict[str, Json]:
+        how = _decoding(benchmark.name, study)
+        if "temperature" in how:
+            how["seed"] = self.seed
+        if self.square:
+            how["square"] = self.square
+        if study.engine:
+            how["engine"] = study.engine
+        return {
+            **self.spec,
+            "benchmark": benchmark.name,
+            "prompts": benchmark.prompts,
+            "max_new_tokens": benchmark.max_new_tokens,
+            "data": files,
+            "version": VERSIONS["predict"],
+            **how,
+        }
+
+
+def _grading(benchmark: BenchmarkFacts, files: Mapping[str, Json], study: Study) -> dict[str, Json]:
+    grading: dict[str, Json] = {
+        "benchmark": benchmark.name,
+        "grading": benchmark.grading,
+        "data": files,
+        "version": VERSIONS["score"],
+        **_decoding(benchmark.name, study),
+    }
+    if benchmark.judged:  # its name decides the score here
+        grading["judge"] = study.judge.model_dump(mode="json") if study.judge else None
+    return grading
+
+
+def _decoding(name: str, study: Study) -> dict[str, Json]:
+    """How a benchmark's answers are found where that is not greedily."""
+    chosen: dict[str, Mapping[str, Json]] = {"temperature": study.temperature, "beams": study.beams}
+    return {option: values[name] for option, values in chosen.items() if name in values}

@@ -239,11 +239,23 @@ class Judge(Spec):
 
 
 class Adopted(Spec):
-    """A checkpoint that was trained elsewhere, of a family, measured as the study's own are."""
+    """A model that was trained elsewhere, measured as the study's own are: a checkpoint, or one behind an endpoint."""
 
-    family: str
-    weights: str
+    family: str = ""
+    """Whose architecture and pictures it has; without one it is asked by its own processor and chat template."""
+    weights: str = ""
     """A folder such as `vertebra convert` writes, or a hub id, written as a backbone's."""
+    endpoint: str = ""
+    """The base URL of an OpenAI-compatible server."""
+    model: str = ""
+    """Its name there."""
+
+    @model_validator(mode="after")
+    def _is_one_model(self) -> Self:
+        here, there = bool(self.weights), bool(self.endpoint and self.model)
+        if here == there or (there and self.family) or bool(self.endpoint) != bool(self.model):
+            raise PydanticCustomError("one_model", "an adopted model takes `weights`, or `endpoint` and `model`")
+        return self
 
 
 class Study(Spec):
@@ -263,14 +275,18 @@ class Study(Spec):
     judge: Judge | None = None
     temperature: Mapping[str, PositiveFloat] = {}
     """By benchmark, at which its answers are drawn, by the arm's seed; all others are greedy."""
+    beams: Mapping[str, PositiveInt] = {}
+    """By benchmark, with how many its answers are searched; all others with one."""
+    engine: Literal["reference"] | None = None
+    """By default answers come from the engine that shares what questions share; `reference` is `generate` alone."""
     catalog: Path | None = None
     """A folder beside the file with further backbones/, families/, mixtures/."""
 
-    def adopting(self) -> dict[str, dict[str, str]]:
-        """The weights of adopted checkpoints by family and name."""
-        found: dict[str, dict[str, str]] = {}
+    def adopting(self) -> dict[str, dict[str, Adopted]]:
+        """The adopted models by family and name."""
+        found: dict[str, dict[str, Adopted]] = {}
         for name, adopted in self.adopt.items():
-            found.setdefault(adopted.family, {})[name] = adopted.weights
+            found.setdefault(adopted.family, {})[name] = adopted
         return found
 
     @model_validator(mode="after")
@@ -344,8 +360,14 @@ class Runtime(BaseModel):
     """Whether torch.compile makes kernels for the model's layers."""
     decoders: PositiveInt | None = None
     """Threads that decode images for each process; None follows from its cores."""
+    concurrency: PositiveInt = 16
+    """Questions put to an endpoint at a time."""
     peak_tflops: PositiveFloat | None = None
     """Dense bf16 matmul peak of one device in TFLOP/s, that MFU is told against; None leaves MFU out."""
+    part: tuple[PositiveInt, PositiveInt] = (1, 1)
+    """Which of how many processes this is that share a model's questions without knowing of each other."""
+    show: Annotated[int, Field(ge=0)] = 0
+    """Answers of each benchmark that are told as they come."""
     tracking: Annotated[tuple[Service, ...], AfterValidator(_distinct)] = ()
     """Where training shows itself beside log.jsonl."""
 

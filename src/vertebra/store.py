@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from vertebra.errors import DataError, StoreBusy
-from vertebra.files import storing, sync, write_atomically
+from vertebra.files import read_rows, storing, sync, write_atomically
 from vertebra.spec import Json
 
 _CLOCK_TICK = 2_000_000_000
@@ -72,6 +72,13 @@ class Store:
     def record(self, key: str) -> dict[str, Json]:
         """The run.json of a finished step: host, versions, seconds; empty where it cannot be read."""
         return _read_json(self._step(key) / "run.json") or {}
+
+    def log(self, key: str) -> list[dict[str, Json]]:
+        """The log.jsonl of a finished step; empty where there is none or it cannot be read."""
+        try:
+            return read_rows(self._step(key) / "log.jsonl")
+        except DataError:
+            return []
 
     def verify(self, key: str) -> None:
         """Compares a result with its manifest. `DataError` names the file that is missing or damaged."""
@@ -126,18 +133,18 @@ class Store:
         return True
 
     @contextmanager
-    def lock(self, command: str) -> Iterator[int]:
-        """Owns the store for a while; yields the file descriptor that child processes inherit.
+    def lock(self, command: str, file: str = "lock") -> Iterator[int]:
+        """Owns the store, or a part of the work, for a while; yields the file descriptor that child processes inherit.
 
         The lock goes with the last process that has the descriptor open, so a killed run's workers keep it until they
         are gone. Raises `StoreBusy` naming the holder: soon where it lives, else after some seconds.
         """
-        path = self.root / "lock"
+        path = self.root / file
         with storing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            self._acquire(handle)
+            self._acquire(handle, path)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder: dict[str, Json] = {
                 "pid": os.getpid(),
@@ -163,10 +170,10 @@ class Store:
         finally:
             os.close(handle)
 
-    def _acquire(self, handle: int) -> None:
+    def _acquire(self, handle: int, path: Path) -> None:
         began = time.monotonic()
         while not _flock(handle, fcntl.LOCK_EX):
-            holder = _read_json(self.root / "lock") or {}
+            holder = _read_json(path) or {}
             if time.monotonic() - began > (_DYING_TAKES if _lives(holder) else _ORPHANS_GO_WITHIN):
                 raise StoreBusy(
                     f"The store {self.root} is in use by process {holder.get('pid', 'unknown')} on "
@@ -200,7 +207,11 @@ class Fingerprints:
     @classmethod
     def of(cls, store: Store, data: Path | None) -> "Fingerprints":
         """The fingerprints that a store remembers."""
-        path = store.root / "fingerprints.json"
+        return cls.at(store.root / "fingerprints.json", data)
+
+    @classmethod
+    def at(cls, path: Path, data: Path | None) -> "Fingerprints":
+        """The fingerprints that a file remembers."""
         return cls(path, data and data.resolve(), cast("dict[str, _Seen]", _read_json(path) or {}))
 
     def __call__(self, name: str) -> str | None:

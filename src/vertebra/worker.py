@@ -29,6 +29,8 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from vertebra.bench import Bench, Progress
 from vertebra.collector import uncollected
 from vertebra.errors import Stopped, UnknownName, VertebraError
@@ -43,6 +45,9 @@ _RECORDED = (
     *("vertebra", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pillow", "scikit-learn"),
     *("peft", "bitsandbytes", "openai"),
 )
+
+
+WHOLE = (1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,10 @@ def _finish(step: Step, job: Job, verified: set[str], bench: Bench) -> None:
     store.work(step.key)
     started, began = datetime.now(UTC), time.monotonic()
     with uncollected():
-        perform = _runner(step.kind)
+        perform = _runner(step)
     perform(bench, job.runtime)
+    if job.runtime.part != WHOLE:
+        return  # other processes answer the rest, and whoever has it all commits
     run: dict[str, Json] = {
         "host": socket.gethostname(),
         "platform": platform.platform(),
@@ -162,21 +169,35 @@ def _bench(step: Step, job: Job, tell: Tell, stopping: Callable[[], bool]) -> Be
         model=of_kind.get("train") or _adopted(step),
         data=of_kind.get("make", job.runtime.data),
         cache=job.store / "cache",
+        answers=job.store / "answers" / step.crew.replace("/", "--"),
         progress=_progress(step.key, tell),
         stopping=stopping,
+        beside=_beside(step, job) if step.kind == "predict" else (),
         note=lambda message: tell("noted", step.key, message=message),
     )
+
+
+def _beside(step: Step, job: Job) -> tuple[Mapping[str, Json], ...]:
+    """What the same model answers after this step."""
+    later = job.steps[job.steps.index(step) + 1 :]
+    return tuple(other.spec for other in later if (other.kind, other.crew) == ("predict", step.crew))
 
 
 def _adopted(step: Step) -> Path | None:
     """The folder of the checkpoint that a step names, where it is none of the study's own."""
     model = step.spec.get("model")
-    return locate(str(model["weights"])) if isinstance(model, Mapping) else None
+    return locate(str(model["weights"])) if isinstance(model, Mapping) and "weights" in model else None
 
 
-def _runner(kind: Kind) -> Callable[[Bench, Runtime], None]:
+def _is_remote(step: Step) -> bool:
+    """Whether the model that a step names is behind an endpoint."""
+    model = step.spec.get("model")
+    return isinstance(model, Mapping) and "endpoint" in model
+
+
+def _runner(step: Step) -> Callable[[Bench, Runtime], None]:
     """The code behind a kind of step, imported only when a step of this kind runs."""
-    match kind:
+    match step.kind:
         case "make":
             return _make
         case "check":
@@ -185,6 +206,8 @@ def _runner(kind: Kind) -> Callable[[Bench, Runtime], None]:
             from vertebra.train import train
 
             return train
+        case "predict" if _is_remote(step):
+            return _ask
         case "predict":
             from vertebra.predict import predict
 
@@ -222,6 +245,13 @@ def _check(bench: Bench, _runtime: Runtime) -> None:
     write_atomically(bench.out / "report.json", json.dumps(report.document(), indent=1) + "\n")
 
 
+def _ask(bench: Bench, runtime: Runtime) -> None:
+    """Has a model behind an endpoint answer; torch stays out."""
+    from vertebra.asking.endpoint import predict
+
+    predict(bench, runtime, SecretStr(os.environ.get("OPENAI_API_KEY", "")))
+
+
 def _score(bench: Bench, _runtime: Runtime) -> None:
     """Grades the answers of the predict step that it needs: out/scorecard.json and out/samples.jsonl.
 
@@ -250,8 +280,9 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
         scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
         if cache.exists():
             shutil.copyfile(cache, bench.out / "judgments.jsonl")
-    if "temperature" in bench.spec:
-        scorecard["protocol"] = f"{scorecard['protocol']} sampled={bench.spec['temperature']}"
+    for option, said in (("temperature", "sampled"), ("beams", "beams")):
+        if option in bench.spec:
+            scorecard["protocol"] = f"{scorecard['protocol']} {said}={bench.spec[option]}"
     write_atomically(bench.out / "scorecard.json", json.dumps(scorecard, indent=1) + "\n")
     (bench.out / "samples.jsonl").unlink(missing_ok=True)
     append_rows(bench.out / "samples.jsonl", rows)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Workshop, furnish, pretend, workshop_in
 
+from vertebra.files import append_rows
 from vertebra.store import Fingerprints, Store
 
 SMALL = "families: [eyes]\nbackbones: [ada, bob]\nbenchmarks: [pope]\ndata: pope\n"
@@ -149,6 +150,20 @@ def test_report_writes_where_it_is_told(finished: Workshop) -> None:
     done = finished.vertebra("report", "small.yaml", "--store", "store", "--out", "elsewhere")
     assert done.returncode == 0, done.stderr
     assert (finished.root / "elsewhere" / "index.html").is_file()
+
+
+def test_report_tells_the_stored_answering_times_in_the_page_and_not_in_the_table(finished: Workshop) -> None:
+    plain = finished.vertebra("report", "small.yaml", "--store", "store")
+    page = finished.store / "reports" / "small" / "index.html"
+    assert "Answering time" not in page.read_text()
+    steps = {record["label"]: key for key, record in Store(finished.store).finished()}
+    told = {"questions": 6, "asked": 5, "seconds": 2.5}
+    append_rows(finished.store / "steps" / steps["eyes/bob/seed0/pope/answers"] / "log.jsonl", [{"time": 1.0, **told}])
+    timed = finished.vertebra("report", "small.yaml", "--store", "store")
+    assert timed.stdout == plain.stdout
+    assert "2.50 s<small>2.00/s</small>" in page.read_text()
+    document = json.loads(finished.vertebra("report", "small.yaml", "--store", "store", "--json").stdout)
+    assert document["answering"] == [{"family": "eyes", "backbone": "bob", "seed": 0, "benchmark": "pope", **told}]
 
 
 def test_report_on_an_empty_store_says_how_to_start(workshop: Workshop) -> None:

@@ -6,11 +6,12 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from vertebra.errors import Refused
-from vertebra.model.attention import Segments, keeps_apart, pack, packed
+from vertebra.model.attention import Segments, has_kernel, in_one_call, keeps_apart, pack, packed
 
 LENGTHS = (7, 1, 23, 12)
 SMALL = {
@@ -115,6 +116,26 @@ def test_a_sliding_window_is_that_of_transformers_own_mask(kind, plain):
     assert keeps_apart(near, words(64)) is None
 
 
+@pytest.mark.parametrize("kind", ["llama", "llama/all", "phi3", "qwen3", "gemma3_text"])
+def test_one_call_of_an_accelerators_kernel_gives_the_states_of_each_sample_alone(kind, kernel):
+    model, ids = tiny(kind, **PACKED[kind]), words(*LENGTHS)
+    with torch.no_grad():
+        wanted = alone(model, ids, LENGTHS)
+        with packed(model):
+            assert_alike(together(model, ids, LENGTHS), wanted)
+    assert len(kernel) == SMALL["num_hidden_layers"]
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_the_kernel_is_told_of_a_sliding_window(kind, kernel):
+    near, ids = tiny(kind, **WINDOWS[kind], sliding_window=5), words(*LENGTHS)
+    with torch.no_grad():
+        wanted = alone(near, ids, LENGTHS)
+        with packed(near):
+            assert_alike(together(near, ids, LENGTHS), wanted)
+    assert kernel
+
+
 def test_a_sample_sees_nothing_of_its_neighbours_and_they_see_nothing_of_it():
     model, ids = tiny("llama"), words(*LENGTHS)
     pack(model)
@@ -200,3 +221,41 @@ def test_segments_say_where_samples_lie():
     assert (segments.places, segments.longest) == ((0, 3, 5, 9), 4)
     assert segments.bounds.tolist() == [0, 3, 5, 9]
     assert segments.bounds.dtype == torch.int32
+
+
+def test_on_an_accelerator_segments_are_bounds_alone_and_about_how_long_they_are():
+    there = Segments.of([3, 5]).to(torch.device("meta"))
+    assert (there.places, there.longest) == ((), 8)
+    assert there.bounds.device.type == "meta"
+    assert there.bounds.dtype == torch.int32
+    assert Segments.of([1, 1]).to(torch.device("meta")).longest == 1
+
+
+def test_this_torchs_kernel_takes_what_it_is_told_and_gives_log_sum_exps_by_heads():
+    """On the meta device, where it computes shapes alone."""
+
+    def part(heads: int, tokens: int) -> Tensor:
+        return torch.empty(1, heads, tokens, 64, dtype=torch.bfloat16, device="meta")
+
+    asking, asked = (Segments.of(lengths).to(torch.device("meta")) for lengths in ((2, 0, 4), (3, 2, 4)))
+    said, weight = in_one_call(part(4, 6), part(2, 9), part(2, 9), asking, asked, 0.1, whole=True, weighed=True)
+    assert weight is not None
+    assert (said.shape, weight.shape) == ((1, 6, 4, 64), (1, 4, 6))
+    said, weight = in_one_call(part(4, 9), part(4, 9), part(4, 9), asked, asked, None, window=3)
+    assert (said.shape, weight) == ((1, 9, 4, 64), None)
+
+
+@pytest.mark.parametrize(
+    ("width", "kind", "takes"),
+    [
+        (64, torch.bfloat16, True),
+        (96, torch.float16, True),
+        (64, torch.float32, False),
+        (20, torch.bfloat16, False),
+        (512, torch.bfloat16, False),
+    ],
+)
+def test_the_kernel_is_asked_what_it_has_code_for(width, kind, takes):
+    with FakeTensorMode():
+        assert has_kernel(torch.empty(1, 2, 3, width, dtype=kind, device="cuda")) == takes
+    assert not has_kernel(torch.empty(1, 2, 3, width, dtype=kind))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from vertebra.report import Cell, write_report
+from vertebra.report import Answering, Cell, write_report
 from vertebra.report.page import breakdowns
 from vertebra.report.rows import Scorecard
 from vertebra.spec import Study
@@ -83,7 +83,8 @@ def test_pictures_have_a_text_and_headers_a_scope(study: Study, cells: Cells, ax
 def test_hostile_names_stay_text(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
     name = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7 * 7 }}\x1b[2J"""
     groups = {name: {name: {name: 1.0}}}
-    hostile = Cell(name, name, 0, name, card(name, 50.0, protocol=name, groups=groups))
+    took = Answering(questions=1, asked=1, seconds=1.0)
+    hostile = Cell(name, name, 0, name, card(name, 50.0, protocol=name, groups=groups), took)
     evil = study.model_copy(update={"study": name, "title": name})
     page = Page(written(evil, [hostile, Cell(name, "b", 0, name, None)], tmp_path, axes))
     assert not page.all("script")
@@ -91,6 +92,26 @@ def test_hostile_names_stay_text(study: Study, card: Card, axes: Axes, tmp_path:
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
     assert "{{ 7 * 7 }}" in page.text
     assert "\x1b" not in page.text
+
+
+def test_the_page_tells_how_long_answering_took(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
+    cells = [
+        Cell("f", "b", 0, "pope", card("pope", 50.0), Answering(questions=720, asked=342, seconds=0.5)),
+        Cell("f", "b", 0, "gqa", card("gqa", 50.0), Answering(questions=400, asked=400, seconds=20)),
+        Cell("f", "c", 0, "gqa", None, Answering(questions=400, asked=400, seconds=4000.4)),
+    ]
+    page = Page(written(study, cells, tmp_path, axes))
+    section = page.text[page.text.index("Answering time") : page.text.index("Missing")]
+    assert re.search(r"Model\s*Total\s*POPE\s*GQA", section)
+    assert re.search(r"b f\s*20\.5 s\s*36\.2/s\s*0\.50 s\s*684/s\s*20\.0 s\s*20\.0/s", section)
+    assert re.search(r"c f\s*4,000 s\s*0\.10/s\s*–\s*4,000 s\s*0\.10/s", section)
+    assert "totals leave it out" in section
+
+
+def test_a_page_of_a_store_without_times_does_not_speak_of_them(
+    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+) -> None:
+    assert "Answering time" not in written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes)
 
 
 def test_what_is_missing_is_listed(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:

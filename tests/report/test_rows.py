@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from vertebra.errors import DataError
-from vertebra.report import Cell, results, rows
+from vertebra.report import Answering, Cell, answering, results, rows
 
 Card = Callable[..., dict[str, object]]
 
@@ -31,6 +31,29 @@ def test_a_cell_without_a_scorecard_is_no_row_but_is_listed(card: Card) -> None:
     found = results("miniature", cells)
     assert found["missing"] == ["fam/bone/seed1/pope"]
     assert {row.seed for row in rows(cells)} == {0}
+
+
+def test_a_time_stands_beside_the_rows_and_only_where_it_is_known(card: Card) -> None:
+    told = {"questions": 720, "asked": 342, "seconds": 0.5}
+    cells = [
+        Cell("fam", "bone", 0, "pope", card("pope", 1), Answering.read([{"time": 1.0, **told}])),
+        Cell("fam", "bone", 1, "pope", card("pope", 1)),
+    ]
+    assert answering(cells) == [{"family": "fam", "backbone": "bone", "seed": 0, "benchmark": "pope"} | told]
+    assert {row.seed for row in rows(cells)} == {0, 1}
+
+
+def test_a_step_that_was_taken_up_again_has_the_time_that_it_said_last() -> None:
+    log = [{"questions": 3, "asked": 2, "seconds": seconds} for seconds in (1, 4)]
+    assert Answering.read([*log, {"note": "done"}]) == Answering(questions=3, asked=2, seconds=4.0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seconds": "1"}, {"seconds": math.nan}, {"asked": -1}, {"asked": True}, {"questions": None}]
+)
+def test_a_log_line_that_is_no_time_is_passed_over(changes: dict[str, object]) -> None:
+    assert Answering.read([]) is None
+    assert Answering.read([{"questions": 3, "asked": 2, "seconds": 1.0} | changes]) is None
 
 
 @pytest.mark.parametrize(

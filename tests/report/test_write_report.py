@@ -1,12 +1,15 @@
 """The folder of a report."""
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from vertebra.report import Cell, write_report
+from vertebra.report import Answering, Cell, write_report
 from vertebra.spec import Study
 
 Axes = Mapping[str, tuple[float, float]]
@@ -40,6 +43,24 @@ def test_results_json_is_the_contract_s_document(study: Study, cells: Cells, axe
     found = json.loads(write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes).results.read_bytes())
     assert found["study"] == "miniature"
     assert set(found["rows"][0]) == {"family", "backbone", "seed", "benchmark", "metric", "value", "n", "ci95"}
+
+
+def test_two_runs_of_a_study_differ_in_their_times_alone(
+    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+) -> None:
+    """A citation points at what was found: a machine that is slower must not look like another result."""
+    found = []
+    for seconds in (1.5, 2.5):
+        timed = [replace(cell, answering=Answering(questions=3, asked=2, seconds=seconds)) for cell in cells()]
+        report = write_report(study, timed, tmp_path / str(seconds), axes)
+        page = report.page.read_text()
+        found.append((report.table, re.search("[0-9a-f]{64}", page), dict(report.document), page))
+    (table, print_, document, page), (other_table, other_print, other_document, other_page) = found
+    assert page != other_page
+    assert document.pop("answering") != other_document.pop("answering")
+    assert print_ and other_print
+    assert (table, print_[0], document) == (other_table, other_print[0], other_document)
+    assert print_[0] == hashlib.sha256(json.dumps(document, indent=1).encode() + b"\n").hexdigest()
 
 
 def test_a_family_s_name_never_leads_out_of_the_folder(study: Study, axes: Axes, tmp_path: Path) -> None:

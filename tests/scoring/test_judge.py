@@ -13,10 +13,11 @@ from pydantic import SecretStr
 from tests.judge_server import Body, Said, failed, judging, said
 
 from vertebra.benchmarks import benchmark
+from vertebra.endpoint import OPENAI
 from vertebra.errors import ConfigError, JudgeError
 from vertebra.scoring.benchmark import Answer, Sample
 from vertebra.scoring.hearing import hear
-from vertebra.scoring.judge import OPENAI, EndpointJudge, appoint
+from vertebra.scoring.judge import EndpointJudge, appoint
 from vertebra.scoring.judging import Judgment, judged
 
 MM_VET, LLAVA = benchmark("mm_vet"), benchmark("llava_wild")

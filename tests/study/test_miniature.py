@@ -93,6 +93,28 @@ def test_an_adopted_checkpoint_is_measured_like_the_one_that_was_trained(store, 
     assert row["value"] == headlines["gqa"]["tiny-vip-llava/tiny-phi-3"]
 
 
+def test_answers_are_those_of_batch_1_generate(store):
+    """Of one model of each family to all benchmarks; of all eight in docs/numbers.md."""
+    study = store.parent / "reference.yaml"
+    models = {"tiny-llava-1.5": "tiny-llama-3", "tiny-vip-llava": "tiny-phi-3"}
+    found: dict[str, dict[str | None, list[str]]] = {}
+    for family, backbone in models.items():
+        arms = f"families: [{family}]\nbackbones: [{backbone}]\ndata: miniature\n"
+        study.write_text(f"study: reference\n{arms}judge: {{name: rules, endpoint: scripted}}\nengine: reference\n")
+        ran = _vertebra("run", str(study), "--store", str(store))
+        assert ran.returncode == 0, ran.stderr[-3000:]
+    for record in store.glob("steps/*/step.json"):
+        step = json.loads(record.read_text())
+        if step["kind"] == "predict":
+            lines = (record.parent / "out" / "answers.jsonl").read_text().splitlines()
+            texts = [json.loads(line)["text"] for line in lines]
+            found.setdefault(step["label"], {})[step["spec"].get("engine")] = texts
+    both = {label: answers for label, answers in found.items() if "reference" in answers}
+    assert len(both) == len(models) * len(of_a_study())
+    assert sum(len(answers[None]) for answers in both.values()) > 4000
+    assert all(answers[None] == answers["reference"] for answers in both.values())
+
+
 def test_a_new_grading_rule_runs_scoring_alone(store):
     regraded = (
         "import dataclasses\n"

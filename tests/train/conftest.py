@@ -57,6 +57,7 @@ class Training:
             data=self.root,
             progress=lambda number, total, unit, note="": done.append(number) if unit == "batches" else None,
             cache=self.root / "cache",
+            answers=folder / "answers",
             stopping=lambda: stop_after is not None and done[-1] >= stop_after - 1,
         )
 

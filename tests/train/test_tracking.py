@@ -24,7 +24,8 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "work" / KEY
     folder.mkdir(parents=True)
     cache = tmp_path / "cache"
-    return Bench(KEY, label, spec, folder, folder / "out", {}, None, None, cache, lambda *_: None, lambda: False)
+    places = (folder, folder / "out", {}, None, None)
+    return Bench(KEY, label, spec, *places, lambda *_: None, cache, folder / "answers", lambda: False)
 
 
 class Kept:

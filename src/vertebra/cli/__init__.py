@@ -14,6 +14,7 @@ import typer
 from vertebra.cli.check import check
 from vertebra.cli.convert import convert
 from vertebra.cli.draw import mark, show
+from vertebra.cli.eval import eval_
 from vertebra.cli.fetch import fetch
 from vertebra.cli.regions import regions
 from vertebra.cli.score import score
@@ -48,6 +49,7 @@ def _app() -> typer.Typer:
     app.callback()(_vertebra)
     for command in (plan, run, status, report, score, check, fetch, convert, regions, show, mark):
         app.command()(command)
+    app.command("eval")(eval_)
     return app
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vertebra.plan import Plan, Step
     from vertebra.report import Cell
     from vertebra.scoring.benchmark import Benchmark
-    from vertebra.spec import Json, Runtime
+    from vertebra.spec import Json, Runtime, Study
     from vertebra.store import Fingerprints, Store
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's YAML file, or the name of a shipped study.")]
@@ -92,25 +92,33 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing of a study, then report. Interrupted, the same command resumes."""
-    from vertebra import engine
-    from vertebra.cli.progress import showing
-
     options = {"data": data, "workers": workers, "checkpoint_seconds": checkpoint_seconds}
     runtime = read_runtime(runtime_file, settings or (), options)
     drawn = _draw(study, store, runtime.data)
+    carry_out(drawn, runtime, f"vertebra run {study}")
+    show(drawn, None, as_json)
+
+
+def carry_out(drawn: "Drawn", runtime: "Runtime", command: str, lock_file: str = "lock") -> None:
+    """Runs what is missing of a plan, showing how far it is; `command` is told to others who want the lock.
+
+    The error that all failures share, or a `VertebraError`, when a step failed.
+    """
+    from vertebra import engine
+    from vertebra.cli.progress import showing
+
     missing = engine.missing_steps(drawn.plan, drawn.store)
     given: dict[str, object] = {"data": drawn.fingerprints.data}
     if "workers" not in runtime.model_fields_set:
         given["workers"] = _side_by_side(len({step.crew for step in missing}), runtime)
     runtime = runtime.model_copy(update=given)
     engine.check_inputs(missing, runtime)
-    with drawn.store.lock(f"vertebra run {study}") as lock:
+    with drawn.store.lock(command, lock_file) as lock:
         drawn.fingerprints.save()
         with showing(drawn.plan.study.study, len(missing), sys.stderr) as listen:
             outcome = engine.run(drawn.plan, drawn.store, runtime, lock, listen)
     if outcome.failed:
-        raise _failure(outcome, study)
-    _report(drawn, None, as_json)
+        raise _failure(outcome)
 
 
 def status(
@@ -155,10 +163,12 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild a study's tables and pictures from its stored scorecards."""
-    _report(_draw(study, store, data), out, as_json)
+    show(_draw(study, store, data), out, as_json)
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
+    """A study's plan, and what it is drawn on."""
+
     plan: "Plan"
     catalog: "Catalog"
     benchmarks: "Mapping[str, Benchmark]"
@@ -166,23 +176,28 @@ class _Drawn(NamedTuple):
     fingerprints: "Fingerprints"
 
 
-def _draw(name: str, store_folder: Path, data: Path | None) -> _Drawn:
-    from vertebra.benchmarks import benchmark, of_a_study
+def _draw(name: str, store_folder: Path, data: Path | None) -> Drawn:
     from vertebra.catalog import Catalog
+
+    return draw(*Catalog.installed().study(name), store_folder, data)
+
+
+def draw(study: "Study", catalog: "Catalog", store_folder: Path, data: Path | None) -> Drawn:
+    """The plan of a study. `DataError` where there is no such data folder."""
+    from vertebra.benchmarks import benchmark, of_a_study
     from vertebra.plan import draw_plan
     from vertebra.store import Fingerprints, Store
 
     if data is not None and not data.is_dir():
         raise DataError(f"The data folder {data} does not exist. Give --data the folder that holds the study's files.")
-    study, catalog = Catalog.installed().study(name)
     chosen = of_a_study() if study.benchmarks == "all" else study.benchmarks
     benchmarks = {name: benchmark(name) for name in chosen}
     store = Store(store_folder)
     fingerprints = Fingerprints.of(store, data)
-    return _Drawn(draw_plan(study, catalog, benchmarks, fingerprints), catalog, benchmarks, store, fingerprints)
+    return Drawn(draw_plan(study, catalog, benchmarks, fingerprints), catalog, benchmarks, store, fingerprints)
 
 
-def _genealogy(drawn: _Drawn) -> "Genealogy":
+def _genealogy(drawn: Drawn) -> "Genealogy":
     from vertebra.cli.kin import Genealogy
 
     return Genealogy.of(drawn.plan, drawn.store)
@@ -205,7 +220,7 @@ def _state(step: "Step", store: "Store", is_held: bool) -> tuple[str, float | No
     return "missing", None
 
 
-def _explain(label: str, drawn: _Drawn, as_json: bool) -> None:
+def _explain(label: str, drawn: Drawn, as_json: bool) -> None:
     """`status --why LABEL`."""
     steps = {step.label: step for step in drawn.plan.steps}
     if label not in steps:
@@ -239,19 +254,24 @@ def _print_by_crew(plan: "Plan", remarks: Sequence[tuple[str, str]]) -> None:
             typer.echo(paragraph(f"  {state:<7} {name}{told}", hang=8))
 
 
-def _failure(outcome: "Outcome", study: str) -> VertebraError:
+def _failure(outcome: "Outcome") -> VertebraError:
     failed, blocked = len(outcome.failed), len(outcome.blocked)
     more = f"; {blocked} more that build on what failed did not run" if blocked else ""
     error = VertebraError(
         f"{failed} step{'s' if failed > 1 else ''} failed{more}. Everything finished is kept, and the same command "
-        f"tries again; `vertebra report {study}` shows what there is so far."
+        "tries again."
     )
     error.exit_code = outcome.exit_code
     return error
 
 
-def _report(drawn: _Drawn, out: Path | None, as_json: bool) -> None:
-    """Writes the report, then prints its table and paths, or its JSON."""
+def show(
+    drawn: Drawn, out: Path | None, as_json: bool, differing: "Mapping[str, tuple[int, int]] | None" = None
+) -> None:
+    """Writes the report, then prints its table and paths, or its JSON. `DataError` where nothing is scored yet.
+
+    `differing` are answers to each benchmark that are not the reference's, and all.
+    """
     from vertebra.catalog import Catalog
     from vertebra.report import write_report
 
@@ -263,23 +283,28 @@ def _report(drawn: _Drawn, out: Path | None, as_json: bool) -> None:
     folder = out or drawn.store.root / "reports" / study.study
     written = write_report(study, cells, folder, axes, width(), Catalog.installed().references())
     if as_json:
-        _print_json(written.document)
+        more = {} if differing is None else {"differing": {name: [*counts] for name, counts in differing.items()}}
+        _print_json({**written.document, **more})
         return
     typer.echo(printable(written.table))
+    for name, (number, of) in (differing or {}).items():
+        typer.echo(f"{name}: {number:,} of {of:,} answers are not those of batch-1 generate.")
     for path in (written.page, *written.pictures, written.results):
         typer.echo(path)
 
 
-def _cells(drawn: _Drawn) -> list["Cell"]:
+def _cells(drawn: Drawn) -> list["Cell"]:
     """One cell per model and benchmark, its scorecard checked against its manifest."""
-    from vertebra.report import Cell
+    from vertebra.report import Answering, Cell
 
+    asking = {step.key for step in drawn.plan.steps if step.kind == "predict"}
     cells = []
     for step in drawn.plan.steps:
         if step.kind == "score":
             family, backbone, seed, benchmark, _ = step.label.split("/")
             scorecard = _scorecard(step, drawn.store)
-            cells.append(Cell(family, backbone, int(seed.removeprefix("seed")), benchmark, scorecard))
+            answering = Answering.read([line for key in step.needs if key in asking for line in drawn.store.log(key)])
+            cells.append(Cell(family, backbone, int(seed.removeprefix("seed")), benchmark, scorecard, answering))
     return cells
 
 

@@ -13,7 +13,7 @@ https://huggingface.co/docs/transformers/attention_interface
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -27,10 +27,12 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from vertebra.errors import Refused
 
 _NAME = "vertebra_packed"
-_APART = 1e-3
+_GAP = 1e-3
 """Largest difference, relative to the largest state, that rounding may make; a sample that saw another is far off."""
 _KNOWN = inspect.signature(varlen.varlen_attn).parameters
 """What this version of torch lets its kernel be told."""
+_WIDEST = 256
+"""Of a head, that the kernel has code for."""
 _LEAVES_OUT = ("softcap", "s_aux", "position_bias")
 """What an attention may be asked for that neither kernel does: capped scores, sinks, learnt biases."""
 _LAYERS = {"full_attention", "sliding_attention", "attention"}
@@ -61,6 +63,15 @@ class Segments(NamedTuple):
         if device.type == "cpu":
             return self
         return Segments(self.bounds.to(device, non_blocking=True), (), 1 << (self.longest - 1).bit_length())
+
+
+class Attended(NamedTuple):
+    """What an attention gives."""
+
+    said: Tensor
+    """float[1, T, heads, d]."""
+    weight: Tensor | None
+    """float[1, heads, T]: log-sum-exps of the scores, where they were asked for."""
 
 
 @contextmanager
@@ -104,10 +115,14 @@ def keeps_apart(language: PreTrainedModel, ids: Tensor) -> str | None:
         return str(error)
     except TypeError as error:
         return f"its code does not hand on where samples lie ({error})"
-    wanted = torch.cat(alone, 1)
+    gap = beyond_rounding(states, torch.cat(alone, 1))
+    return f"its samples see each other: states differ by {gap:.1g} of the largest" if gap else None
+
+
+def beyond_rounding(states: Tensor, wanted: Tensor) -> float | None:
+    """How far states are from what they should be, relative to the largest; None where rounding explains it."""
     gap = float((states - wanted).abs().max() / wanted.abs().max())
-    bound = max(_APART, 4 * torch.finfo(wanted.dtype).eps)
-    return None if gap <= bound else f"its samples see each other: states differ by {gap:.1g} of the largest"
+    return None if gap <= max(_GAP, 4 * torch.finfo(wanted.dtype).eps) else gap
 
 
 def _attend(
@@ -126,11 +141,38 @@ def _attend(
     """float[1, heads, T, d] of queries, and as many or fewer heads of keys and values, to float[1, T, heads, d]."""
     if segments is None:
         raise Refused(f"{type(module).__name__} does not hand on where samples lie")
+    check_asked(module, asked)
+    return attended_apart(query, key, value, segments, scaling, dropout, sliding_window), None
+
+
+def check_asked(module: nn.Module, asked: Mapping[str, object]) -> None:
+    """`Refused` when a layer's attention is to do more than it can here."""
     if odd := [name for name in _LEAVES_OUT if asked.get(name) is not None]:
         raise Refused(f"{type(module).__name__} asks for `{odd[0]}`, which packed attention does not do")
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
-        return _in_one_call(query, key, value, segments, scaling, sliding_window), None
-    return _one_by_one(query, key, value, segments, scaling, dropout, sliding_window), None
+
+
+def attended_apart(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segments: Segments,
+    scale: float | None,
+    dropout: float = 0.0,
+    window: int | None = None,
+) -> Tensor:
+    """Causal attention inside of each segment; shapes as of transformers' attention functions:
+
+    float[1, heads, T, d] of queries, and as many or fewer heads of keys and values, to float[1, T, heads, d].
+    """
+    if has_kernel(query) and not dropout:
+        return in_one_call(query, key, value, segments, segments, scale, window).said
+    return _one_by_one(query, key, value, segments, scale, dropout, window)
+
+
+def has_kernel(query: Tensor) -> bool:
+    """Whether torch's variable-length attention takes such queries, float[..., d]."""
+    width = query.shape[-1]
+    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and width % 8 == 0 and width <= _WIDEST
 
 
 def _one_by_one(
@@ -162,25 +204,43 @@ def _band(length: int, window: int, device: torch.device) -> Tensor:
     return (distance >= 0) & (distance < window)
 
 
-def _in_one_call(
-    query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float | None, window: int | None
-) -> Tensor:
-    """All samples in one kernel. What the kernel is told about causality and grouped heads differs by torch version."""
+def in_one_call(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    asking: Segments,
+    asked: Segments,
+    scale: float | None,
+    window: int | None = None,
+    whole: bool = False,
+    weighed: bool = False,
+) -> "Attended":
+    """All segments in one kernel: a segment's queries see the keys of the same one, up to their own place or `whole`.
+
+    What the kernel is told about causality and grouped heads differs by torch version. Where it is told that no segment
+    has more than one query, and heads share their keys, it takes each to have exactly one (`seqlenq_ngroups_swapped` in
+    https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/transformers/cuda/flash_attn/flash_api.cpp), but a
+    segment may have none: so it is never told.
+    """
     options: dict[str, Any] = {"scale": scale}
     if "enable_gqa" in _KNOWN:
         options["enable_gqa"] = query.shape[1] != key.shape[1]
     elif query.shape[1] != key.shape[1]:
         times = query.shape[1] // key.shape[1]
         key, value = key.repeat_interleave(times, 1), value.repeat_interleave(times, 1)
-    left = window - 1 if window and segments.longest > window else -1
+    left = window - 1 if window and asked.longest > window else -1
     if "window_size" in _KNOWN:
-        options["window_size"] = (left, 0)
+        options["window_size"] = (left, -1 if whole else 0)
     elif left < 0:
-        options["is_causal"] = True
+        options["is_causal"] = not whole
     else:
         raise Refused("this torch's variable-length attention has no sliding window")
-    asking, asked, told = (part.squeeze(0).transpose(0, 1).contiguous() for part in (query, key, value))
-    bounds, longest = segments.bounds, segments.longest
-    attended = varlen.varlen_attn(asking, asked, told, bounds, bounds, longest, longest, **options)
-    assert isinstance(attended, Tensor)
-    return attended.unsqueeze(0)
+    if weighed:
+        options["return_aux"] = varlen.AuxRequest(lse=True)
+    rows = [part.squeeze(0).transpose(0, 1).contiguous() for part in (query, key, value)]
+    bounds, longest = (asking.bounds, asked.bounds), (max(2, asking.longest), asked.longest)
+    found = varlen.varlen_attn(rows[0], rows[1], rows[2], *bounds, *longest, **options)
+    if isinstance(found, Tensor):
+        return Attended(found.unsqueeze(0), None)
+    said, weight = found  # the latter by heads first, whatever its documentation says
+    return Attended(said.unsqueeze(0), weight.unsqueeze(0))

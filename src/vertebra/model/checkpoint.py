@@ -11,14 +11,17 @@ import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModelForImageTextToText,
-    AutoProcessor,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    PreTrainedModel,
+    ProcessorMixin,
     VipLlavaForConditionalGeneration,
 )
 
 from vertebra.chat import ChatFormat, Conversation
-from vertebra.errors import DataError, Refused, VertebraError
+from vertebra.errors import ConfigError, DataError, Refused, VertebraError
+from vertebra.model.processors import open_processor
+from vertebra.spec import Runtime
 
 Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
 
@@ -72,23 +75,68 @@ def save(model: VisionLanguageModel, folder: Path) -> None:
         raise VertebraError(f"{folder} cannot be written: {error}. Free space and give the command again.") from error
 
 
+class Checkpoint(NamedTuple):
+    """Any model that plain transformers asks about pictures, and the processor that came with it."""
+
+    network: PreTrainedModel
+    processor: ProcessorMixin
+
+
 def load(folder: Path) -> VisionLanguageModel:
     """The model in a folder, on the CPU in the precision it was saved in.
 
     `DataError` when it cannot be read or has no chat format, `Refused` when it is no LLaVA.
     """
+    return worn(read(folder), folder)
+
+
+def read(folder: Path) -> Checkpoint:
+    """Whatever checkpoint a folder holds, on the CPU in the precision it was saved in.
+
+    `DataError` when it cannot be read, `ConfigError` when that takes a package that is not installed.
+    """
     try:
-        network = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto", local_files_only=True)
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DataError(f"{folder} does not hold a loadable checkpoint: {error}") from error
-    if not isinstance(network, LlavaForConditionalGeneration | VipLlavaForConditionalGeneration):
+        network = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype="auto", local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+        processor = open_processor(folder, network.config)
+    except ImportError as error:
+        raise ConfigError(f"{folder} takes a package that is not installed: {_sentence(error)}") from error
+    except VertebraError:
+        raise
+    except Exception as error:  # whatever a damaged file makes of the loader
+        if "trust_remote_code" in str(error):
+            told = "it brings code of its own, which is never run. Take a conversion that plain transformers loads."
+            raise DataError(f"{folder} does not hold a loadable checkpoint: {told}") from error
+        raise DataError(f"{folder} does not hold a loadable checkpoint: {_sentence(error)}") from error
+    if network.generation_config.pad_token_id is None:
+        network.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    return Checkpoint(network.eval(), processor)
+
+
+def worn(checkpoint: Checkpoint, folder: Path) -> VisionLanguageModel:
+    """A checkpoint as the LLaVA that it is. `DataError` when it has no chat format, `Refused` when it is none."""
+    network, processor = checkpoint
+    if not is_llava(network):
         raise Refused(f"{folder} holds a {type(network).__name__}, which is neither LLaVA-1.5 nor ViP-LLaVA.")
     if processor.chat_template is None:
         raise DataError(f"{folder} has no chat template, so nothing says how to speak to it. Convert it once more.")
-    if network.generation_config.pad_token_id is None:
-        network.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    return VisionLanguageModel(network.eval(), processor)
+    return VisionLanguageModel(network, processor)
+
+
+def is_llava(network: PreTrainedModel) -> bool:
+    """Whether it is a LLaVA-1.5 or a ViP-LLaVA."""
+    return isinstance(network, LlavaForConditionalGeneration | VipLlavaForConditionalGeneration)
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())
+
+
+def device_for(runtime: Runtime) -> str:
+    """cuda where there is one, unless told otherwise."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if runtime.device == "auto" else runtime.device
 
 
 def device_of(network: torch.nn.Module) -> torch.device:

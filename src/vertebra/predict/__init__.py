@@ -1,5 +1,5 @@
-"""Answering: a benchmark's questions put to a model, in this process."""
+"""Answering: a benchmark's questions put to a model in this process."""
 
-from vertebra.predict.local import predict
+from vertebra.predict.step import predict
 
 __all__ = ["predict"]

@@ -4,7 +4,7 @@ reports/miniature/
 ├── index.html                  the page, complete in itself
 ├── table.md  table.tex  table.csv
 ├── radar-tiny-llava-1.5.svg    .png
-└── results.json                every number, the JSON of `vertebra report --json`
+└── results.json                every number and time, the JSON of `vertebra report --json`
 """
 
 import json
@@ -17,10 +17,10 @@ from vertebra.files import write_atomically
 from vertebra.report import page, radar, tables
 from vertebra.report.grid import build_grid
 from vertebra.report.published import beside
-from vertebra.report.rows import Cell, Row, results, rows
+from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.spec import Json, Reference, Study, digest
 
-__all__ = ["Cell", "Report", "Row", "rows", "write_report"]
+__all__ = ["Answering", "Cell", "Report", "Row", "rows", "write_report"]
 
 
 class Report(NamedTuple):
@@ -51,18 +51,18 @@ def write_report(
     """
     grid = build_grid(study, cells)
     published = beside(grid, references)
-    document = {**results(study.study, cells), "published": [each.to_json() for each in published]}
-    numbers = json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
+    found = {**results(study.study, cells), "published": [each.to_json() for each in published]}
+    document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
     figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
     pictures: dict[str, bytes] = {}
     for figure in figures:
         pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
     texts = {
-        "results.json": numbers,
+        "results.json": _json(document),
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
-        "index.html": page.html(grid, cells, figures, published, numbers).encode(),
+        "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
     }
     for name, data in {**pictures, **texts}.items():
         write_atomically(out / name, data)
@@ -73,6 +73,10 @@ def write_report(
         results=out / "results.json",
         document=document,
     )
+
+
+def _json(document: Mapping[str, Json]) -> bytes:
+    return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def _file_name(family: str) -> str:

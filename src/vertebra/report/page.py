@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing but itself: no scripts, no network, no fonts to load.
 
-    ┌ title ─ table of headline scores with intervals ─ a picture per family ─ groups and all metrics, folded ─ what
-    └ is missing ─ how to rebuild and cite
+    ┌ title ─ table of headline scores with intervals ─ a picture per family ─ groups and all metrics, folded ─ how
+    └ long answering took ─ what is missing ─ how to rebuild and cite
 
 Every name is escaped by Jinja's autoescape, and the page's own Content-Security-Policy allows inline styles and data:
 images and nothing else.
@@ -20,6 +20,7 @@ from vertebra.report.grid import Grid, Model, benchmark_title, metric_title, pla
 from vertebra.report.published import Published
 from vertebra.report.radar import Picture
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
+from vertebra.report.times import times
 
 
 class Figure(NamedTuple):
@@ -51,7 +52,7 @@ class Breakdown:
 def html(
     grid: Grid, cells: Sequence[Cell], figures: Sequence[Figure], published: Sequence[Published], results: bytes
 ) -> str:
-    """The page. `results` is the content of results.json; its SHA-256 is what a citation can point at."""
+    """The page. `results` is the content of results.json but for times; its SHA-256 is what a citation points at."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -64,6 +65,7 @@ def html(
         published=published,
         breakdowns=breakdowns(cards),
         cards=cards,
+        answering=times(cells),
         command=f"vertebra report {shlex.quote(grid.study)}",
         fingerprint=hashlib.sha256(results).hexdigest(),
     )

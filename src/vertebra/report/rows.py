@@ -6,10 +6,15 @@ metric of a scorecard becomes a row, headline metrics first; cells without a sco
     {"study": "miniature",
      "rows": [{"family": "tiny-llava-1.5", "backbone": "tiny-phi-3", "seed": 0, "benchmark": "pope",
                "metric": "f1", "value": 83.2, "n": 300, "ci95": [81.0, 85.3]}],
-     "missing": ["tiny-llava-1.5/tiny-phi-3/seed0/gqa"]}
+     "missing": ["tiny-llava-1.5/tiny-phi-3/seed0/gqa"],
+     "answering": [{"family": "tiny-llava-1.5", "backbone": "tiny-phi-3", "seed": 0, "benchmark": "pope",
+                    "questions": 720, "asked": 342, "seconds": 0.474}]}
+
+How long answering took is measured and no result: it differs from run to run, and where it is not known it is left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +23,26 @@ from vertebra.errors import DataError
 from vertebra.spec import Json
 
 Interval = tuple[float, float]
+
+
+class Answering(BaseModel):
+    """What the log of a predict step says of its answers."""
+
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+    questions: int = Field(ge=0)
+    asked: int = Field(ge=0)
+    """How many of them are distinct; what is the same is asked once."""
+    seconds: float = Field(ge=0)
+    """That their answers took, added up over the processes that shared the work."""
+
+    @classmethod
+    def read(cls, log: Sequence[Mapping[str, object]]) -> "Answering | None":
+        """The last line that says it, because a step may have been taken up again; None where none does."""
+        for line in reversed(log):
+            with suppress(ValidationError):
+                return cls.model_validate(line)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +54,8 @@ class Cell:
     seed: int
     benchmark: str
     scorecard: Mapping[str, object] | None
+    answering: Answering | None = None
+    """None also in stores that did not keep it."""
 
     @property
     def label(self) -> str:
@@ -91,12 +118,21 @@ def rows(cells: Sequence[Cell]) -> list[Row]:
 
 
 def results(study: str, cells: Sequence[Cell]) -> dict[str, Json]:
-    """The one JSON document of `vertebra report --json`, for the study of this name."""
+    """What the study of this name has found: the JSON of `vertebra report --json` without what stands beside it."""
     return {
         "study": study,
         "rows": [asdict(row) for row in rows(cells)],
         "missing": [cell.label for cell in cells if cell.scorecard is None],
     }
+
+
+def answering(cells: Sequence[Cell]) -> list[Json]:
+    """The times of the cells that have one, as they stand in results.json."""
+    return [_place(cell) | cell.answering.model_dump() for cell in cells if cell.answering]
+
+
+def _place(cell: Cell) -> dict[str, Json]:
+    return {"family": cell.family, "backbone": cell.backbone, "seed": cell.seed, "benchmark": cell.benchmark}
 
 
 def _rows(cells: Sequence[Cell]) -> Iterator[Row]:

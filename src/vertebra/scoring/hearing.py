@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from vertebra.endpoint import Reply
 from vertebra.errors import JudgeError
 from vertebra.scoring.benchmark import Answer, Benchmark, Request, Sample
 from vertebra.scoring.judging import Judgment, allowed, demand_answers, over_budget, settle
@@ -29,14 +30,6 @@ class Call(NamedTuple):
     request: Request
     run: int
     attempt: int
-
-
-class Reply(NamedTuple):
-    """What came back; `text` is None where nothing did, and `why` says why."""
-
-    text: str | None
-    model: str = ""
-    why: str = ""
 
 
 Ask = Callable[[Call], Awaitable[Reply]]

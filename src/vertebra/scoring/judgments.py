@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from vertebra.endpoint import Reply
 from vertebra.errors import ConfigError, DataError
 from vertebra.files import read_rows
 from vertebra.scoring.benchmark import Answer, Benchmark, Judging, Points, Sample
-from vertebra.scoring.hearing import Ask, Call, Reply, hear
+from vertebra.scoring.hearing import Ask, Call, hear
 from vertebra.scoring.judge import request_digest
 from vertebra.scoring.judging import Judgment, finite
 from vertebra.scoring.records import json_lines, json_mapping

@@ -11,7 +11,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from vertebra.scoring.hearing import Ask, Call, Reply
+from vertebra.endpoint import Reply
+from vertebra.scoring.hearing import Ask, Call
 
 NAME, SCRIPTED = "rules", "scripted"
 """The judge's name, and the model that it says it is."""

@@ -21,12 +21,13 @@ from vertebra.costs import GIB, Rung
 from vertebra.data import Course, Eyes, Packer, Schedule
 from vertebra.data.sampling import Modality
 from vertebra.errors import Stopped
+from vertebra.launching import is_launched, launch
 from vertebra.model import VisionLanguageModel, assemble, load, save
+from vertebra.model.checkpoint import device_for
 from vertebra.spec import Backbone, Family, Json, Lora, Mixture, Runtime, Stage
 from vertebra.train.budget import flops_of, pack_tokens, rung_of, training_of
 from vertebra.train.distributed import Ranks, joined, settle
 from vertebra.train.fit import Trained, fit
-from vertebra.train.launch import launch
 from vertebra.train.layout import ASKED, Layout, precision_of
 from vertebra.train.learner import Learner
 
@@ -122,16 +123,11 @@ class Whole:
 
 def train(bench: Bench, runtime: Runtime) -> None:
     """Runs or resumes a stage; `Stopped` after a signal, with everything saved to go on from."""
-    if runtime.devices > 1 or runtime.launcher:
-        launch(bench, runtime)
+    if is_launched(runtime):
+        launch(bench, runtime, "vertebra.train.rank")
         return
     with joined(device_for(runtime)) as ranks:
         run_stage(bench, runtime, ranks)
-
-
-def device_for(runtime: Runtime) -> str:
-    """cuda where there is one, unless told otherwise."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if runtime.device == "auto" else runtime.device
 
 
 def run_stage(bench: Bench, runtime: Runtime, ranks: Ranks) -> None:

@@ -30,12 +30,12 @@ LAUNCHING = """
 import json, sys
 from vertebra.bench import Bench
 from vertebra.spec import Runtime
-from vertebra.train.launch import launch
+from vertebra.launching import launch
 
 def progress(done, total, unit, note=""):
     print(done, unit, flush=True)
 
-launch(Bench.read(json.loads(sys.argv[1]), progress, lambda: False), Runtime(devices=2))
+launch(Bench.read(json.loads(sys.argv[1]), progress, lambda: False), Runtime(devices=2), "vertebra.train.rank")
 """
 
 
@@ -88,7 +88,7 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on(laid):
         os.kill(ranks(bench)["1"], signal.SIGKILL)
 
     with pytest.raises(
-        VertebraError, match=r"One of the processes that trained together died .* the log\. Give the same command again"
+        VertebraError, match=r"One of the processes that worked together died .* the log\. Give the same command again"
     ):
         train(replace(bench, progress=at_step(20, kill)), TWO)
     assert all_gone(bench)

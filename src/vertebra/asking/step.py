@@ -1,0 +1,91 @@
+"""The step that has a benchmark's questions answered into `out/answers.jsonl`, whoever answers.
+
+What other benchmarks of the same model ask about the same pictures is asked along, so that each picture is read once;
+the ledger beside the steps keeps it for them. A step that was killed goes on with the batch that it was at.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from vertebra.asking.answerer import Answerer
+from vertebra.asking.asking import Part, Said, ask
+from vertebra.asking.ledger import Ledger
+from vertebra.asking.questions import Question
+from vertebra.asking.samples import Asked, about_the_same, asked
+from vertebra.bench import Bench
+from vertebra.errors import VertebraError
+from vertebra.files import write_atomically
+from vertebra.spec import Json, Runtime, canonical, digest
+from vertebra.store import Fingerprints
+
+WHOLE = Part()
+
+
+def answer(bench: Bench, runtime: Runtime, model: Json, open_: Callable[[], Answerer], part: Part = WHOLE) -> None:
+    """Answers the step's questions, or one of several processes' part of them; only the whole is put down.
+
+    `model` is all that decides the answers beside the questions. `Stopped` after a signal, resumable; `DataError` for
+    files or pictures that are missing or broken.
+    """
+    assert bench.data is not None
+    digests = Fingerprints.at(bench.answers / "pictures.json", bench.data)
+    own = asked(bench.spec, bench.data, digests)
+    questions = [*own.questions, *about_the_same(own.questions, _beside(bench, digests))]
+    identity = digest(model)
+    ledger = Ledger(bench.answers, f"{part.number}-of-{part.of}")
+
+    def key(question: Question) -> str:
+        return question.key(identity)
+
+    keys = {key(question) for question in questions}
+    teller = _Teller(bench, runtime.show, len(keys), len(keys & ledger.answers.keys()))
+    try:
+        ask(open_, questions, key, ledger, teller.tell, bench.stopping, part)
+    finally:
+        if part.number == 1:
+            digests.save()
+    if part == WHOLE:
+        _put_down(bench, own, [key(question) for question in own.questions], ledger)
+
+
+def _beside(bench: Bench, digests: Fingerprints) -> list[Question]:
+    """What the same model will be asked by other steps, as far as their files are whole: else they will say so."""
+    assert bench.data is not None
+    found: list[Question] = []
+    for spec in bench.beside:
+        with suppress(VertebraError):
+            found += asked(spec, bench.data, digests).questions
+    return found
+
+
+def _put_down(bench: Bench, own: Asked, keys: list[str], ledger: Ledger) -> None:
+    """Writes the answers file, and into the log how long its answers took."""
+    model = bench.label.rsplit("/", 2)[0]
+    rows = (own.row(place, ledger.answers[key], bench.key, model) for place, key in enumerate(keys))
+    write_atomically(bench.out / "answers.jsonl", "".join(f"{canonical(row)}\n" for row in rows))
+    once = set(keys)
+    seconds = sum(ledger.seconds[key] for key in once)
+    bench.log(questions=len(keys), asked=len(once), seconds=round(seconds, 3))
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Says how far the step is, how fast, and some answers as they come."""
+
+    bench: Bench
+    show: int
+    total: int
+    done: int
+    began: float = field(default_factory=time.monotonic)
+    fresh: int = 0
+
+    def tell(self, said: Said) -> None:
+        for question, text in [*zip(said.questions, said.answers, strict=True)][: self.show]:
+            self.show -= 1
+            self.bench.note(f"{question.where}: {question.text!r} {text!r}")
+        self.fresh += len(said.questions)
+        self.done = min(self.total, self.done + len(said.questions))
+        rate = self.fresh / max(1e-9, time.monotonic() - self.began)
+        self.bench.progress(self.done, self.total, "questions", f"{rate:.1f}/s")
