@@ -3,11 +3,14 @@
 import json
 
 import pytest
+import torch
 from tests.anatomy import assembled
 from transformers import LlavaNextConfig, LlavaNextForConditionalGeneration
 
-from vertebra.errors import DataError, Refused
+from vertebra.errors import ConfigError, DataError, Refused
 from vertebra.model import load, save
+from vertebra.model.checkpoint import device_for
+from vertebra.spec import Runtime
 
 
 @pytest.fixture
@@ -41,3 +44,10 @@ def test_a_model_that_sees_but_is_no_llava_is_refused(folder):
     LlavaNextForConditionalGeneration(config).save_pretrained(folder)
     with pytest.raises(Refused, match="holds a LlavaNextForConditionalGeneration, which is neither"):
         load(folder)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an accelerator")
+def test_an_accelerator_that_is_not_there_is_asked_for_in_vain():
+    assert device_for(Runtime()) == device_for(Runtime(device="cpu")) == "cpu"
+    with pytest.raises(ConfigError, match="no accelerator on this machine"):
+        device_for(Runtime(device="cuda"))

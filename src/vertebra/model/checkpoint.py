@@ -135,8 +135,11 @@ def _sentence(error: Exception) -> str:
 
 
 def device_for(runtime: Runtime) -> str:
-    """cuda where there is one, unless told otherwise."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if runtime.device == "auto" else runtime.device
+    """cuda where there is one, unless told otherwise. `ConfigError` where there is none and it is asked for."""
+    there = torch.cuda.is_available()
+    if runtime.device == "cuda" and not there:
+        raise ConfigError("`device: cuda`: torch finds no accelerator on this machine. Take `auto` or `cpu`.")
+    return ("cuda" if there else "cpu") if runtime.device == "auto" else runtime.device
 
 
 def device_of(network: torch.nn.Module) -> torch.device:
