@@ -16,7 +16,7 @@ from vertebra.errors import ConfigError, UnknownName
 from vertebra.reading import read_spec, read_text
 from vertebra.spec import Backbone, Device, Family, Mixture, Reference, Spec, Study
 
-Shelf = Literal["backbones", "devices", "families", "mixtures", "studies", "templates", "reference"]
+Shelf = Literal["backbones", "devices", "families", "mixtures", "studies", "templates", "reference", "settings"]
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
 
@@ -112,4 +112,5 @@ _SINGULAR: dict[Shelf, str] = {
     "studies": "study",
     "templates": "chat format",
     "reference": "published table",
+    "settings": "published settings",
 }

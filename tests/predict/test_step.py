@@ -133,7 +133,9 @@ def test_what_is_the_same_is_asked_once(study):
     questions = benchmark("scienceqa").load(study / "data" / "scienceqa")
     shown = {(one.text, one.image and (study / "data" / "scienceqa" / one.image).read_bytes()) for one in questions}
     assert len(keys) == len({*keys}) == len(shown) < 40
-    told = Answering.read(read_rows(study / "whole" / "log.jsonl"))  # as a report reads it
+    log = read_rows(study / "whole" / "log.jsonl")
+    assert [row["device"] for row in log if "device" in row] == ["cpu"]
+    told = Answering.read(log)  # as a report reads it
     assert told
     assert (told.questions, told.asked) == (40, len(keys))
     assert told.seconds > 0

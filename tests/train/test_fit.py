@@ -115,6 +115,12 @@ def test_a_stage_learns_from_several_images_and_names_what_does_not_fit(training
     assert (row["samples"], row["images"]) == (13, 7 + 2)
 
 
+def test_a_stage_says_what_it_ran_on(training):
+    laid = training("llava", "llama-3", {"epochs": 0.5})
+    train(laid.bench("run"), Runtime(device="cpu"))
+    assert [row["device"] for row in read_rows(laid.root / "run" / "log.jsonl") if "device" in row] == ["cpu"]
+
+
 def test_a_stage_whose_samples_lose_their_answers_is_refused(training):
     laid = training("llava", "vicuna-s", {"max_tokens": 40})
     with pytest.raises(DataError, match=r"11 of 11 records are so long .* Raise the stage's `max_tokens`"):

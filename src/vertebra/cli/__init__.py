@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from vertebra.cli.audit import audit
 from vertebra.cli.check import check
 from vertebra.cli.convert import convert
 from vertebra.cli.draw import mark, show
@@ -47,7 +48,7 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, score, check, fetch, convert, regions, show, mark):
+    for command in (plan, run, status, report, audit, score, check, fetch, convert, regions, show, mark):
         app.command()(command)
     app.command("eval")(eval_)
     return app

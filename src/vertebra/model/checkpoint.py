@@ -142,6 +142,11 @@ def device_for(runtime: Runtime) -> str:
     return ("cuda" if there else "cpu") if runtime.device == "auto" else runtime.device
 
 
+def device_name(device: torch.device | str) -> str:
+    """What it is, as results are told with it: `NVIDIA H100 80GB HBM3`, or `cpu`."""
+    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else torch.device(device).type
+
+
 def device_of(network: torch.nn.Module) -> torch.device:
     """Where a network's first weight lies."""
     return next(network.parameters()).device

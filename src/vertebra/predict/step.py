@@ -15,7 +15,7 @@ from vertebra.bench import Bench
 from vertebra.data import Eyes
 from vertebra.errors import Refused, VertebraError
 from vertebra.launching import is_launched, launch
-from vertebra.model.checkpoint import device_for, is_llava, read, worn
+from vertebra.model.checkpoint import device_for, device_name, is_llava, read, worn
 from vertebra.predict.foreign import Foreign
 from vertebra.predict.likeness import as_ours
 from vertebra.predict.local import Local
@@ -65,6 +65,7 @@ def _digest(bench: Bench) -> Json:
 def _answerer(bench: Bench, runtime: Runtime) -> Answerer:
     assert bench.model is not None
     device = device_for(runtime)
+    bench.log(device=device_name(device))
     threads = runtime.decoders or (min(_THREADS, os.cpu_count() or 1) if device == "cuda" else 1)
     opened = _open(bench.model, device, threads)
     local = _local(opened, bench)

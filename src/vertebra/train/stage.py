@@ -23,7 +23,7 @@ from vertebra.data.sampling import Modality
 from vertebra.errors import Stopped
 from vertebra.launching import is_launched, launch
 from vertebra.model import VisionLanguageModel, assemble, load, save
-from vertebra.model.checkpoint import device_for
+from vertebra.model.checkpoint import device_for, device_name
 from vertebra.spec import Backbone, Family, Json, Lora, Mixture, Runtime, Stage
 from vertebra.train.budget import flops_of, pack_tokens, rung_of, training_of
 from vertebra.train.distributed import Ranks, joined, settle
@@ -148,7 +148,7 @@ def run_stage(bench: Bench, runtime: Runtime, ranks: Ranks) -> None:
     course = Course(corpora, schedule, packer, ranks.world, ranks.rank, tokens, recipe.stage.mean_over)
     if ranks.is_first:
         _log_data(bench, corpora(0), course, apart)
-        _log_layout(bench, layout, tokens, rung)
+        _log_layout(bench, layout, tokens, rung, device_name(ranks.device))
     threads = runtime.decoders or (min(_DECODERS, cpu_count() or 1) if ranks.device.type == "cuda" else 1)
     fit(bench, runtime, Trained(learner, course, recipe.stage, recipe.seed, threads, flops_of(training)), ranks)
     learner.restore()
@@ -208,7 +208,7 @@ def _log_data(bench: Bench, corpus: Corpus, course: Course, apart: str | None) -
     )
 
 
-def _log_layout(bench: Bench, layout: Layout, tokens: int, rung: Rung | None) -> None:
+def _log_layout(bench: Bench, layout: Layout, tokens: int, rung: Rung | None, device: str) -> None:
     """How the model is laid out, and the memory that this is estimated to take of each device."""
     memory: dict[str, Json] = {}
     if rung:
@@ -219,6 +219,7 @@ def _log_layout(bench: Bench, layout: Layout, tokens: int, rung: Rung | None) ->
             f"recomputed: {layout.recompute}."
         )
     bench.log(
+        device=device,
         precision=str(layout.precision).removeprefix("torch."),
         sharded=layout.sharded,
         recompute=layout.recompute,
