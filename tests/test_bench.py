@@ -13,7 +13,7 @@ import torch
 from vertebra.costs import Architecture, Tower, Training
 
 
-@pytest.mark.parametrize("name", ["marks", "score", "startup"])
+@pytest.mark.parametrize("name", ["marks", "score", "significance", "startup"])
 def test_a_measurement_prints_one_document(name):
     command = [sys.executable, "-m", "bench", name, "--small", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])

@@ -75,6 +75,7 @@ BENCHMARK = Benchmark(
     grade=ungraded,
     tally=grades.tally,
     metrics=grades.metrics,
+    bounds=grades.BOUNDS,
     repeats="last",
     upload=grades.upload,
     officially=grades.OFFICIALLY,

@@ -165,6 +165,7 @@ BENCHMARK = Benchmark(
     grade=_grade,
     joint=_joint,
     metrics=_metrics,
+    bounds={"perception": (0, 200 * len(PERCEPTION)), "cognition": (0, 200 * len(COGNITION))},
     group_metrics=_group_metrics,
     find=_find,
     forms={"/": _folder},

@@ -82,6 +82,7 @@ def benchmark(split: str, title: str) -> Benchmark:
         grade=ungraded,
         tally=grades.tally,
         metrics=grades.metrics,
+        bounds=grades.BOUNDS,
         repeats="last",
         upload=grades.upload,
         officially=grades.OFFICIALLY,

@@ -13,6 +13,7 @@ import typer
 
 from vertebra.cli.audit import audit
 from vertebra.cli.check import check
+from vertebra.cli.compare import compare
 from vertebra.cli.convert import convert
 from vertebra.cli.draw import mark, show
 from vertebra.cli.eval import eval_
@@ -48,7 +49,7 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, audit, score, check, fetch, convert, regions, show, mark):
+    for command in (plan, run, status, report, audit, score, compare, check, fetch, convert, regions, show, mark):
         app.command()(command)
     app.command("eval")(eval_)
     return app

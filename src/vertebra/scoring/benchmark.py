@@ -174,6 +174,8 @@ class Benchmark:
     joint: Callable[[Sequence[Sample], Sequence[Verdict]], Sequence[Tally]] | None = None
     """The tallies of all questions, in place of `tally`, where some only count together."""
     metrics: Metrics = accuracy
+    bounds: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
+    """Lowest and highest value of metrics that are not percent; None where there is no highest."""
     group_metrics: Metrics | None = None
     """The metrics of a group, where they are not the same as over everything."""
     repeats: Literal["refuse", "last"] = "refuse"

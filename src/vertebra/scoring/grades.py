@@ -98,6 +98,8 @@ def parse(reply: str) -> Points | None:
 
 
 tally = tallying("score")
+BOUNDS = {"std": None}
+"""Of the metrics; the total is percent."""
 
 
 def metrics(sums: Sums) -> dict[str, Column]:

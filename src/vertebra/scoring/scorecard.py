@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from vertebra.collector import uncollected
 from vertebra.errors import DataError
 from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
 from vertebra.scoring.hearing import Judge, Tell, hear, silent
+from vertebra.scoring.intervals import ci95
 from vertebra.scoring.judging import judged, no_judge
-from vertebra.scoring.metrics import resample
+from vertebra.scoring.metrics import tabulate
 from vertebra.spec import Json
 
 
@@ -56,7 +55,7 @@ class Scored(NamedTuple):
     scorecard: dict[str, Json]
     """The contract's fields and `ci95`."""
     rows: list[dict[str, Json]]
-    """{"id", "score", "parsed", "cluster"} per scored question, for paired comparisons."""
+    """{"id", "score", "parsed", "cluster", "tally"} per scored question, for paired comparisons."""
 
 
 def judge(benchmark: Benchmark, samples: Sequence[Sample], answers: Mapping[str, Answer]) -> list[Verdict]:
@@ -86,20 +85,6 @@ def scorecard(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequenc
     return Scorecard(benchmark.name, benchmark.protocol, len(samples), missing, benchmark.headline, scores)
 
 
-def ci95(
-    benchmark: Benchmark,
-    samples: Sequence[Sample],
-    verdicts: Sequence[Verdict],
-    resamples: int = 400,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Metric -> 95 % interval: percentile bootstrap over clusters of questions, the same for the same input."""
-    clusters = [sample.cluster for sample in samples]
-    sums = resample(benchmark.tallies(samples, verdicts), clusters, resamples, seed)
-    bounds = {name: np.percentile(column, [2.5, 97.5]) for name, column in benchmark.metrics(sums).items()}
-    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
-
-
 @uncollected()
 def score_folder(
     benchmark: Benchmark,
@@ -125,11 +110,24 @@ def score_folder(
         benchmark, verdicts = judged(benchmark, samples, found, judgments, asked.name)
     else:
         verdicts = judge(benchmark, samples, found)
+    return stored(benchmark, samples, verdicts)
+
+
+def stored(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> Scored:
+    """The stored form of verdicts on scored samples, in the same order."""
     card = scorecard(benchmark, samples, verdicts).to_json()
-    card["ci95"] = {name: list(bounds) for name, bounds in ci95(benchmark, samples, verdicts).items()}
+    tallies = benchmark.tallies(samples, verdicts)
+    table = tabulate(tallies, [sample.cluster for sample in samples])
+    card["ci95"] = {name: list(found) for name, found in ci95(benchmark.metrics, table, benchmark.bounds).items()}
     rows: list[dict[str, Json]] = [
-        {"id": verdict.id, "score": verdict.score, "parsed": verdict.parsed, "cluster": sample.cluster}
-        for sample, verdict in zip(samples, verdicts, strict=True)
+        {
+            "id": verdict.id,
+            "score": verdict.score,
+            "parsed": verdict.parsed,
+            "cluster": sample.cluster,
+            "tally": tally,
+        }
+        for sample, verdict, tally in zip(samples, verdicts, tallies, strict=True)
     ]
     return Scored(card, rows)
 
