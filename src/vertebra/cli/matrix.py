@@ -1,10 +1,14 @@
 """`vertebra compare STUDY`: every pair of a study's models on every benchmark, with Holm over all of these tests.
 
-POPE (llava), f1, 8,910 questions on 500 images
-                                    1      2      3
-1  llava-1.5/vicuna-7b  85.9 ± 1.1
-2  llava-1.5/llama-3-8b 87.2 ± 1.0 +1.3*
-3  llava-1.5/phi-3-mini 86.0 ± 1.1 +0.10  -1.2*
+ 1  llava-1.5/vicuna-7b
+ 2  llava-1.5/llama-3-8b
+ 3  llava-1.5/phi-3-mini
+
+POPE (llava), 8,910 questions on 500 images: f1
+                  1      2
+1  85.9 ± 1.1
+2  87.2 ± 1.0  +1.3*
+3  86.0 ± 1.1  +0.10  -1.2*
 """
 
 import json
@@ -53,8 +57,12 @@ def compare_study(name: str, store: Path, data: Path | None, as_json: bool) -> N
     if as_json:
         typer.echo(json.dumps(_document(drawn.plan.study.study, squares, adjusted), allow_nan=False))
         return
+    arms = list(dict.fromkeys(arm for square in squares for arm in square.estimates))
+    for number, arm in enumerate(arms, start=1):
+        typer.echo(printable(f"{number:>2}  {arm}"))
+    typer.echo()
     for square, found in zip(squares, adjusted, strict=True):
-        _show(square, found)
+        _show(square, found, arms)
     _explain([p for found in adjusted for p in found], squares)
 
 
@@ -129,7 +137,8 @@ def _document(study: str, squares: Sequence[Square], adjusted: Sequence[Sequence
     return {"study": study, "tests": len(told), "arms": arms, "comparisons": told}
 
 
-def _show(square: Square, adjusted: Sequence[float]) -> None:
+def _show(square: Square, adjusted: Sequence[float], all_arms: Sequence[str]) -> None:
+    """A benchmark's square; models have the numbers that they have in all of them."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -145,13 +154,14 @@ def _show(square: Square, adjusted: Sequence[float]) -> None:
     table.add_column("")
     table.add_column("", justify="right", no_wrap=True)
     arms = list(square.estimates)
-    for number in range(1, len(arms)):
-        table.add_column(str(number), justify="right", no_wrap=True)
-    for number, arm in enumerate(arms, start=1):
+    numbers = {arm: str(number) for number, arm in enumerate(all_arms, start=1)}
+    for arm in arms[:-1]:
+        table.add_column(numbers[arm], justify="right", no_wrap=True)
+    for arm in arms:
         found = square.estimates[arm]
         half = (found.ci95[1] - found.ci95[0]) / 2
         values = [cells.get((arm, other), "") for other in arms[:-1]]
-        table.add_row(f"{number} {printable(arm)}", f"{found.value:.1f} ± {half:.1f}", *values)
+        table.add_row(numbers[arm], f"{found.value:.1f} ± {half:.1f}", *values)
     Console(highlight=False).print(table)
     typer.echo()
 
