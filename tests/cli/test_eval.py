@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -100,6 +103,27 @@ def test_a_model_behind_an_endpoint_is_measured_and_its_key_is_nowhere(home):
     assert len(server.asked) == 2
     written = [path.read_bytes() for path in (home / "served").rglob("*") if path.is_file()]
     assert not any(b"sk-canary" in data for data in [*written, done.stderr.encode()])
+
+
+def test_a_benchmark_that_fails_does_not_hide_the_others(home, tmp_path):
+    shutil.copytree(home / "data", tmp_path / "data")
+    (tmp_path / "data" / "gqa" / "images" / "own.jpg").write_bytes(b"no picture")
+    done = vertebra(home, *TWO[:3], "--data", str(tmp_path / "data"), "--store", "failing")
+    assert done.returncode == 4
+    assert "own.jpg" in " ".join(done.stderr.split())
+    assert "ScienceQA" in done.stdout
+    assert "no score yet" in done.stdout
+
+
+def test_a_signal_is_obeyed_at_once_and_shows_no_table(home):
+    command = [sys.executable, "-m", "vertebra", "eval", *TWO, "--store", "stopped"]
+    process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (home / "stopped" / "logs").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    shown, told = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (143, "")
+    assert "the same command resumes" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(

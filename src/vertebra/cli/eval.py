@@ -19,7 +19,7 @@ import typer
 
 from vertebra.cli.runtime import RuntimeFile, Settings, read_runtime
 from vertebra.cli.study import STORE, AsJson, DataFolder, Drawn, StoreFolder, carry_out, draw, show
-from vertebra.errors import ConfigError, VertebraError
+from vertebra.errors import ConfigError, Stopped, VertebraError
 
 if TYPE_CHECKING:
     from vertebra.spec import Adopted, Runtime
@@ -91,6 +91,8 @@ def _measure(drawn: Drawn, runtime: "Runtime", command: str, as_json: bool) -> N
     """Answers and scores; where a benchmark fails, the others are shown before the failure is told."""
     try:
         carry_out(drawn, runtime, command)
+    except Stopped:
+        raise
     except VertebraError:
         if any(drawn.store.done(step.key) for step in drawn.plan.steps if step.kind == "score"):
             show(drawn, None, as_json)
