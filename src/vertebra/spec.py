@@ -15,7 +15,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -333,6 +333,18 @@ Service = Literal["tensorboard", "wandb", "trackio", "mlflow"]
 """What can show a training run while it goes on; each is a package of this name."""
 
 
+class Part(NamedTuple):
+    """Which of how many processes, from 1, that share a model's questions."""
+
+    number: PositiveInt = 1
+    of: PositiveInt = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is no other."""
+        return self.of == 1
+
+
 class Runtime(BaseModel):
     """How a study is run (docs/training.md). No field of it may move a result, and none is hashed."""
 
@@ -364,8 +376,8 @@ class Runtime(BaseModel):
     """Questions put to an endpoint at a time."""
     peak_tflops: PositiveFloat | None = None
     """Dense bf16 matmul peak of one device in TFLOP/s, that MFU is told against; None leaves MFU out."""
-    part: tuple[PositiveInt, PositiveInt] = (1, 1)
-    """Which of how many processes this is that share a model's questions without knowing of each other."""
+    part: Part = Part()
+    """What this process answers of the model's questions; those that share them need not know of each other."""
     show: Annotated[int, Field(ge=0)] = 0
     """Answers of each benchmark that are told as they come."""
     tracking: Annotated[tuple[Service, ...], AfterValidator(_distinct)] = ()

@@ -47,9 +47,6 @@ _RECORDED = (
 )
 
 
-WHOLE = (1, 1)
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a worker is asked to do."""
@@ -138,7 +135,7 @@ def _finish(step: Step, job: Job, verified: set[str], bench: Bench) -> None:
     with uncollected():
         perform = _runner(step)
     perform(bench, job.runtime)
-    if job.runtime.part != WHOLE:
+    if not job.runtime.part.is_whole:
         return  # other processes answer the rest, and whoever has it all commits
     run: dict[str, Json] = {
         "host": socket.gethostname(),

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vertebra.asking.asking import Part, ask
+from vertebra.asking.asking import ask
 from vertebra.asking.ledger import Ledger
 from vertebra.asking.questions import Batch, Decoding, Picture, Question, by_picture, questions_of
 from vertebra.errors import DataError, Stopped
+from vertebra.spec import Part
 
 
 class Echo:
@@ -44,9 +45,13 @@ def key(question: Question) -> str:
     return question.key("")
 
 
+def keyed(questions: Sequence[Question]) -> dict[Question, str]:
+    return {question: key(question) for question in questions}
+
+
 def put(folder: Path, questions: Sequence[Question], part: Part = Part(), stop_after: int = 10**9) -> Echo:  # noqa: B008
     echo, told = Echo(), []
-    ask(lambda: echo, questions, key, Ledger(folder, f"{part.number}-of-{part.of}"), told.append,
+    ask(lambda: echo, keyed(questions), Ledger(folder, f"{part.number}-of-{part.of}"), told.append,
         lambda: len(told) >= stop_after, part)  # fmt: skip
     return echo
 
@@ -62,7 +67,7 @@ def test_what_is_the_same_is_asked_once_and_all_have_an_answer(tmp_path):
 def test_a_model_is_not_opened_when_all_is_known(tmp_path):
     put(tmp_path, [question(number) for number in range(9)])
     opened: list[int] = []
-    ask(lambda: opened.append(1) or Echo(), [question(3)], key, Ledger(tmp_path), print, bool, Part())
+    ask(lambda: opened.append(1) or Echo(), keyed([question(3)]), Ledger(tmp_path), print, bool, Part())
     assert opened == []
 
 

@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 from tests.predict.test_step import bench, furnish, scienceqa
 
 QUESTIONS, KILLS, TOKENS = 300, 200, 150
 
+ROOT = Path(__file__).parents[2]
+
 KILLED = """
-import hashlib, json, os, random, signal, sys, time
+import hashlib, json, sys
 from pathlib import Path
+from tests.killing import until_done
 from vertebra.asking.questions import questions_of
 from vertebra.bench import Bench
 from vertebra.predict import predict, step
@@ -20,40 +24,18 @@ from vertebra.spec import Runtime
 
 whole = Shared.answers
 
-def work(document, pipe):
+def work(document, tell):
     def answers(self, prepared):
-        asked = hashlib.sha256(repr(questions_of(prepared.batch)).encode()).hexdigest()
-        os.write(pipe, f"{asked}\\n".encode())
+        tell(hashlib.sha256(repr(questions_of(prepared.batch)).encode()).hexdigest())
         return whole(self, prepared)
 
     Shared.answers = answers
-    try:
-        predict(Bench.read(document, lambda *_, **__: None, lambda: False), Runtime(pack_tokens=PACK))
-    finally:
-        os._exit(0)
-
-def run(document, kills, rng):
-    told, landed = [], 0
-    while True:
-        read, write = os.pipe()
-        child = os.fork()
-        if not child:
-            work(document, write)
-        os.close(write)
-        with os.fdopen(read) as lines:
-            if landed < kills:
-                if rng.random() < 0.7:
-                    told.append(lines.readline())
-                time.sleep(rng.random() / 40)
-                os.kill(child, signal.SIGKILL)
-            told += lines
-        if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
-            return told, landed
-        landed += 1
+    predict(Bench.read(document, lambda *_, **__: None, lambda: False), Runtime(pack_tokens=PACK))
 
 calm, killed, kills = map(json.loads, sys.argv[1:])
 step._open(Path(calm["model"]), "cpu", 1)  # children find it open
-print(json.dumps([run(calm, 0, None), run(killed, kills, random.Random(7))]))
+runs = [until_done(work, *run, lambda rng: rng.random() < 0.7, 0.025) for run in ((calm, 0), (killed, kills))]
+print(json.dumps(runs))
 """.replace("PACK", str(TOKENS))
 
 
@@ -62,7 +44,7 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(tmp_path):
     scienceqa(tmp_path / "data" / "scienceqa", QUESTIONS, own_words=True)
     documents = [json.dumps(bench(tmp_path, name).document()) for name in ("calm", "killed")]
     words = [sys.executable, "-c", KILLED, *documents, str(KILLS)]
-    output = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=600).stdout
+    output = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=600, cwd=ROOT).stdout
     (calm, _), (told, kills) = json.loads(output)
     assert kills == KILLS
     assert len(calm) == len({*calm}) > 90

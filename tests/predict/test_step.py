@@ -21,7 +21,7 @@ from vertebra.files import read_rows
 from vertebra.model import load, save
 from vertebra.predict import predict
 from vertebra.report import Answering
-from vertebra.spec import Runtime
+from vertebra.spec import Part, Runtime
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
 
@@ -179,7 +179,7 @@ def test_a_stopped_run_keeps_its_answers_and_goes_on(study):
 
 def parts(study: Path, name: str, of: int, numbers: Sequence[int]) -> None:
     for number in numbers:
-        predict(bench(study, name), FEW.model_copy(update={"part": (number, of)}))
+        predict(bench(study, name), FEW.model_copy(update={"part": Part(number, of)}))
 
 
 def test_processes_share_the_work_and_one_puts_it_together(study):

@@ -22,44 +22,26 @@ from vertebra.train.optimizer import optimizer_of
 
 SHARD = "shard-00001-model-00001-of-00001.safetensors"
 KILLS = 30
+ROOT = Path(__file__).parents[2]
 
 KILLED = """
-import json, os, random, signal, sys, time
+import json, sys
+from tests.killing import until_done
 from vertebra.bench import Bench
 from vertebra.spec import Runtime
 from vertebra.train import diary, train
 
 diary._SECONDS_BETWEEN_LINES = -1.0  # the log has every step
 
-def work(document, pipe):
+def work(document, tell):
     def progress(done, total, unit, note=""):
         if unit == "batches":
-            os.write(pipe, f"{done} {note}\\n".encode())
-    try:
-        train(Bench.read(document, progress, lambda: False), Runtime(checkpoint_seconds=1e-9))
-    finally:
-        os._exit(0)
-
-def run(document, kills, rng):
-    told, landed = [], 0
-    while True:
-        read, write = os.pipe()
-        child = os.fork()
-        if not child:
-            work(document, write)
-        os.close(write)
-        with os.fdopen(read) as lines:
-            if landed < kills:
-                told += [lines.readline() for _ in range(rng.randint(1, 4))]
-                time.sleep(rng.random() / 20)
-                os.kill(child, signal.SIGKILL)
-            told += lines
-        if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
-            return told, landed
-        landed += 1
+            tell(f"{done} {note}")
+    train(Bench.read(document, progress, lambda: False), Runtime(checkpoint_seconds=1e-9))
 
 calm, killed, kills = map(json.loads, sys.argv[1:])
-print(json.dumps([run(calm, 0, None), run(killed, kills, random.Random(7))]))
+runs = [until_done(work, *run, lambda rng: rng.randint(1, 4), 0.05) for run in ((calm, 0), (killed, kills))]
+print(json.dumps(runs))
 """
 """Runs a stage in a child that is killed at random moments, again and again, and then to its end."""
 
@@ -137,7 +119,7 @@ def test_killed_at_random_moments_it_learns_the_same(training, tmp_path):
     laid = training("vip_llava", "phi-3", {"batch": 1, "epochs": 9}, weights=str(forgetful(tmp_path / "forgetful")))
     documents = [json.dumps(laid.bench(name).document()) for name in ("calm", "killed")]
     words = [sys.executable, "-c", KILLED, *documents, str(KILLS)]
-    output = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=600).stdout
+    output = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=600, cwd=ROOT).stdout
     (calm, _), (told, kills) = json.loads(output)
     assert (len(calm), kills) == (99, KILLS)
     assert len(told) > len(calm), "something was done again"

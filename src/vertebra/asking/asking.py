@@ -1,7 +1,7 @@
 """Questions put to a model, batch by batch: what is in the ledger is not asked again, what is answered is in it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -10,13 +10,7 @@ from vertebra.asking.ledger import Ledger
 from vertebra.asking.questions import Batch, Group, Question, questions_of
 from vertebra.errors import Stopped
 from vertebra.prefetching import prefetched
-
-
-class Part(NamedTuple):
-    """Which of several processes this one is, from 1; each answers every so many-th batch."""
-
-    number: int = 1
-    of: int = 1
+from vertebra.spec import Part
 
 
 class Said(NamedTuple):
@@ -28,24 +22,24 @@ class Said(NamedTuple):
 
 def ask(
     open_: Callable[[], Answerer],
-    questions: Sequence[Question],
-    key: Callable[[Question], str],
+    keys: Mapping[Question, str],
     ledger: Ledger,
     tell: Callable[[Said], None],
     stopping: Callable[[], bool],
     part: Part,
 ) -> None:
-    """Asks what the ledger has no answer to under its `key`; what is the same is asked once.
+    """Asks what the ledger has no answer to under its key; what has the same key is asked once.
 
-    The model is opened when there is something to ask. `tell` hears of every batch. `Stopped` once `stopping` says so,
-    `DataError` for a picture that cannot be read; both lose nothing answered.
+    The model is opened when there is something to ask. `part` answers every so many-th batch. `tell` hears of every
+    batch. `Stopped` once `stopping` says so, `DataError` for a picture that cannot be read; both lose nothing answered.
     """
-    keys = {question: key(question) for question in questions}
-    once = [*{keys[question]: question for question in reversed(questions)}.values()][::-1]
-    if all(keys[question] in ledger.answers for question in once):
+    once: dict[str, Question] = {}
+    for question, key in keys.items():
+        once.setdefault(key, question)
+    if once.keys() <= ledger.answers.keys():
         return
     answerer = open_()
-    mine = answerer.batches(once)[part.number - 1 :: part.of]
+    mine = answerer.batches([*once.values()])[part.number - 1 :: part.of]
     missing = _missing(mine, lambda question: keys[question] in ledger.answers)
 
     def prepared(batch: Batch) -> tuple[Batch, Any]:

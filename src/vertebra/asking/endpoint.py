@@ -65,7 +65,7 @@ def answer_by(server: Server, bench: Bench, runtime: Runtime) -> None:
             return stack.enter_context(opened(server, runtime.concurrency, bench.stopping))
 
         # Nothing is won by asking other benchmarks' questions along, and their failures are theirs.
-        answer(replace(bench, beside=()), runtime, identity, open_)
+        answer(replace(bench, beside=()), runtime, identity, open_, runtime.part)
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from vertebra.scoring.benchmark import Sample
 from vertebra.spec import Json, digest
 from vertebra.store import Fingerprints
 
+_THREADS = 8
+"""That read pictures for their digests, mostly waiting."""
+
 
 class Asked(NamedTuple):
     """A benchmark's samples, and the question that each becomes."""
@@ -37,7 +40,7 @@ class Asked(NamedTuple):
         }
 
 
-def asked(spec: Mapping[str, Json], data: Path, digests: Fingerprints, threads: int = 1) -> Asked:
+def asked(spec: Mapping[str, Json], data: Path, digests: Fingerprints) -> Asked:
     """What a predict step asks: all samples of its benchmark, whose folder is in the data folder.
 
     `DataError` for files that are missing or broken; pictures are looked for, not opened.
@@ -48,7 +51,7 @@ def asked(spec: Mapping[str, Json], data: Path, digests: Fingerprints, threads: 
     if chosen.unpack:
         chosen.unpack(folder)
     images = dict.fromkeys(sample.image for sample in samples if sample.image is not None)
-    found = dict(zip(images, prefetched(lambda image: digests(f"{name}/{image}"), images, threads), strict=True))
+    found = dict(zip(images, prefetched(lambda image: digests(f"{name}/{image}"), images, _THREADS), strict=True))
     questions = [
         Question(sample.text, _picture(sample, name, folder, found), _decoding(spec, sample), f"{name}, {sample.id}")
         for sample in samples

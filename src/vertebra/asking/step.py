@@ -4,59 +4,68 @@ What other benchmarks of the same model ask about the same pictures is asked alo
 the ledger beside the steps keeps it for them. A step that was killed goes on with the batch that it was at.
 """
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 from vertebra.asking.answerer import Answerer
-from vertebra.asking.asking import Part, Said, ask
+from vertebra.asking.asking import Said, ask
 from vertebra.asking.ledger import Ledger
 from vertebra.asking.questions import Question
 from vertebra.asking.samples import Asked, about_the_same, asked
 from vertebra.bench import Bench
 from vertebra.errors import VertebraError
 from vertebra.files import write_atomically
-from vertebra.spec import Json, Runtime, canonical, digest
+from vertebra.spec import Json, Part, Runtime, canonical, digest
 from vertebra.store import Fingerprints
 
-WHOLE = Part()
 
-
-def answer(bench: Bench, runtime: Runtime, model: Json, open_: Callable[[], Answerer], part: Part = WHOLE) -> None:
+def answer(bench: Bench, runtime: Runtime, model: Json, open_: Callable[[], Answerer], part: Part) -> None:
     """Answers the step's questions, or one of several processes' part of them; only the whole is put down.
 
     `model` is all that decides the answers beside the questions. `Stopped` after a signal, resumable; `DataError` for
     files or pictures that are missing or broken.
     """
     assert bench.data is not None
-    digests = Fingerprints.at(bench.answers / "pictures.json", bench.data)
-    own = asked(bench.spec, bench.data, digests)
-    questions = [*own.questions, *about_the_same(own.questions, _beside(bench, digests))]
+    files = bench.data, bench.answers / "pictures.json"
+    own = _read(bench.spec, *files)
     identity = digest(model)
+    questions = (*own.questions, *about_the_same(own.questions, _beside(bench, *files)))
+    keys = {question: question.key(identity) for question in questions}
     ledger = Ledger(bench.answers, f"{part.number}-of-{part.of}")
-
-    def key(question: Question) -> str:
-        return question.key(identity)
-
-    keys = {key(question) for question in questions}
-    teller = _Teller(bench, runtime.show, len(keys), len(keys & ledger.answers.keys()))
-    try:
-        ask(open_, questions, key, ledger, teller.tell, bench.stopping, part)
-    finally:
-        if part.number == 1:
-            digests.save()
-    if part == WHOLE:
-        _put_down(bench, own, [key(question) for question in own.questions], ledger)
+    once = {*keys.values()}
+    teller = _Teller(bench, runtime.show, len(once), len(once & ledger.answers.keys()))
+    ask(open_, keys, ledger, teller.tell, bench.stopping, part)
+    if part.is_whole:
+        _put_down(bench, own, [keys[question] for question in own.questions], ledger)
 
 
-def _beside(bench: Bench, digests: Fingerprints) -> list[Question]:
+def _beside(bench: Bench, data: Path, pictures: Path) -> list[Question]:
     """What the same model will be asked by other steps, as far as their files are whole: else they will say so."""
-    assert bench.data is not None
     found: list[Question] = []
     for spec in bench.beside:
         with suppress(VertebraError):
-            found += asked(spec, bench.data, digests).questions
+            found += _of_another(canonical(spec), data, pictures)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _of_another(spec: str, data: Path, pictures: Path) -> tuple[Question, ...]:
+    """What another step will ask, by its spec as JSON: read once, though every step before it looks for its pictures.
+
+    Were a picture another by then, its digest would be too, and it would be about nothing that is asked now.
+    """
+    return tuple(_read(json.loads(spec), data, pictures).questions)
+
+
+def _read(spec: Mapping[str, Json], data: Path, pictures: Path) -> Asked:
+    digests = Fingerprints.at(pictures, data)
+    found = asked(spec, data, digests)
+    digests.save()
     return found
 
 

@@ -8,13 +8,11 @@ What cannot be told from what is on this machine is left out.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from vertebra.audit.sample import CHINESE, ENGLISH
 from vertebra.catalog import Catalog
-from vertebra.chat.conversation import Conversation
-from vertebra.chat.template import ChatFormat, bound
+from vertebra.chat.template import bound, rendered
 from vertebra.costs import Architecture
 from vertebra.errors import Refused
 from vertebra.source import folder_config, locate, missing
@@ -43,7 +41,7 @@ def system_prompt(backbone: Backbone, catalog: Catalog) -> str | None:
     except Refused:  # it is the tokenizer's own, which is not at hand
         return None
     try:
-        begun = ChatFormat(template, _Mute(), backbone.image).render(Conversation(()))
+        begun = rendered(template, (), backbone.image)  # begin and end tokens are marks, so they are left out
     except Refused:  # it takes no conversation that has not begun
         return None
     pieces = (piece.strip() for piece in re.split(r"<[^<>\s]*>|\n", begun))
@@ -56,20 +54,6 @@ def fertility(weights: str) -> dict[str, Json]:
         return {}
     file = locate(weights, weights=False) / "tokenizer.json"
     return _counted(file) if file.is_file() else {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Mute:
-    """As much of a tokenizer as a format needs to be written out; begin and end tokens are marks, so they are empty."""
-
-    bos_token: str | None = None
-    eos_token: str | None = None
-
-    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        raise NotImplementedError
-
-    def convert_tokens_to_ids(self, tokens: str) -> int:
-        raise NotImplementedError
 
 
 def _sizes(config: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:

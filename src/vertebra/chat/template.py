@@ -92,19 +92,8 @@ class ChatFormat:
         return self._assembled(self._segments(conversation.turns, prompt=False))
 
     def _rendered(self, turns: Sequence[Turn], prompt: bool) -> str:
-        for turn in turns:
-            if (mark := _foreign(turn.text, self.image_token)) is not None:
-                raise DataError(f"A message holds {mark!r}, which is reserved. Remove it: {turn.text[:80]!r}.")
-        try:
-            return _compiled(self.template).render(
-                messages=[turn.message() for turn in turns],
-                add_generation_prompt=prompt,
-                bos_token=self.tokenizer.bos_token or "",
-                eos_token=self.tokenizer.eos_token or "",
-                image_token=self.image_token,
-            )
-        except TemplateError as error:
-            raise Refused(f"The chat format does not take a conversation of {len(turns)} turns: {error}") from error
+        ends = self.tokenizer.bos_token or "", self.tokenizer.eos_token or ""
+        return rendered(self.template, turns, self.image_token, *ends, prompt=prompt)
 
     def _segments(self, turns: Sequence[Turn], prompt: bool) -> Sequence["_Segment"]:
         whole = self._rendered(turns, prompt)
@@ -143,6 +132,28 @@ class ChatFormat:
         if anchored[0] != self.tokenizer.convert_tokens_to_ids(self.image_token):
             raise Refused(f"The image token {self.image_token!r} is not one id of its own in the tokenizer.")
         return anchored[1:]
+
+
+def rendered(
+    template: str, turns: Sequence[Turn], image_token: str, bos: str = "", eos: str = "", prompt: bool = False
+) -> str:
+    """What a template writes, which takes no tokenizer; answers are marked where it marks them.
+
+    `DataError` for text with what is reserved, `Refused` where the template does not take such a conversation.
+    """
+    for turn in turns:
+        if (mark := _foreign(turn.text, image_token)) is not None:
+            raise DataError(f"A message holds {mark!r}, which is reserved. Remove it: {turn.text[:80]!r}.")
+    try:
+        return _compiled(template).render(
+            messages=[turn.message() for turn in turns],
+            add_generation_prompt=prompt,
+            bos_token=bos,
+            eos_token=eos,
+            image_token=image_token,
+        )
+    except TemplateError as error:
+        raise Refused(f"The chat format does not take a conversation of {len(turns)} turns: {error}") from error
 
 
 def _foreign(text: str, image_token: str) -> str | None:

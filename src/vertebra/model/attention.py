@@ -13,7 +13,7 @@ https://huggingface.co/docs/transformers/attention_interface
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -77,19 +77,30 @@ class Attended(NamedTuple):
 @contextmanager
 def packed(language: PreTrainedModel) -> Iterator[None]:
     """While the block lasts the language model takes `segments=`, and attends inside of each alone."""
+    with attending(language, _NAME, _attend):
+        yield
+
+
+def pack(language: PreTrainedModel) -> None:
+    """From now on the language model takes `segments=`, and attends inside of each alone."""
+    _attend_by(language, _NAME, _attend)
+
+
+@contextmanager
+def attending(language: PreTrainedModel, name: str, attend: Callable[..., tuple[Tensor, None]]) -> Iterator[None]:
+    """While the block lasts the language model attends by a function of ours, without a mask of transformers'."""
     before = language.config._attn_implementation
-    pack(language)
+    _attend_by(language, name, attend)
     try:
         yield
     finally:
         language.set_attn_implementation(before)
 
 
-def pack(language: PreTrainedModel) -> None:
-    """From now on the language model takes `segments=`, and attends inside of each alone."""
-    AttentionInterface.register(_NAME, _attend)
-    AttentionMaskInterface.register(_NAME, lambda *_, **__: None)
-    language.set_attn_implementation(_NAME)
+def _attend_by(language: PreTrainedModel, name: str, attend: Callable[..., tuple[Tensor, None]]) -> None:
+    AttentionInterface.register(name, attend)
+    AttentionMaskInterface.register(name, lambda *_, **__: None)
+    language.set_attn_implementation(name)
 
 
 @torch.no_grad()

@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import PreTrainedModel
 
 from vertebra.errors import Refused
 from vertebra.model.attention import (
     Attended,
     Segments,
     attended_apart,
+    attending,
     beyond_rounding,
     check_asked,
     has_kernel,
@@ -218,14 +219,8 @@ class _Step(NamedTuple):
 @contextmanager
 def sharing(language: PreTrainedModel) -> Iterator[None]:
     """While the block lasts the language model takes `shared=`, a `Sharing`, and attends as it says."""
-    AttentionInterface.register(_NAME, _attend)
-    AttentionMaskInterface.register(_NAME, lambda *_, **__: None)
-    before = language.config._attn_implementation
-    language.set_attn_implementation(_NAME)
-    try:
+    with attending(language, _NAME, _attend):
         yield
-    finally:
-        language.set_attn_implementation(before)
 
 
 @torch.no_grad()

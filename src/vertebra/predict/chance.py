@@ -22,11 +22,6 @@ class Chance:
         """`scores`: float[B, vocabulary] of all questions, as generation has them."""
         return self.of(range(len(scores)), scores)
 
-    @property
-    def is_needed(self) -> bool:
-        """Whether any answer is drawn."""
-        return any(self._temperatures)
-
     def of(self, places: Sequence[int], scores: Tensor) -> Tensor:
         """The same for some of the questions; the noise is drawn on the CPU, for any device."""
         if not any(self._temperatures):

@@ -55,7 +55,6 @@ class Padded:
     def _generated(self, prepared: Prepared, longest: int, beams: int) -> list[str]:
         local, network = self.local, self.local.model.network
         questions, squares = questions_of(prepared.batch), prepared.squares
-        chance = Chance([question.decoding for question in questions])
         ids, mask = _left_padded(
             [local.prompt(question) for question in questions], network.generation_config.pad_token_id
         )
@@ -66,7 +65,7 @@ class Padded:
             max_new_tokens=longest,
             num_beams=beams,
             do_sample=False,
-            logits_processor=LogitsProcessorList([chance] if chance.is_needed else []),
+            logits_processor=LogitsProcessorList([Chance([question.decoding for question in questions])]),
             **seen,
         )
         return [local.text(answer) for answer in written[:, ids.shape[1] :].tolist()]

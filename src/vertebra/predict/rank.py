@@ -6,12 +6,11 @@ import sys
 from vertebra.bench import Bench
 from vertebra.collector import uncollected
 from vertebra.launching import take_part
-from vertebra.spec import Runtime
+from vertebra.spec import Part, Runtime
 
 with uncollected():
     import torch
 
-    from vertebra.asking.asking import Part
     from vertebra.predict.step import answer_part
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from vertebra.asking import Answerer
-from vertebra.asking.asking import Part
 from vertebra.asking.step import answer
 from vertebra.bench import Bench
 from vertebra.data import Eyes
@@ -22,7 +21,7 @@ from vertebra.predict.local import Local
 from vertebra.predict.memory import tokens_for
 from vertebra.predict.padded import BATCH, Padded
 from vertebra.predict.shared import Shared, why_not
-from vertebra.spec import Json, Runtime
+from vertebra.spec import Json, Part, Runtime
 from vertebra.store import file_digest
 
 VERSION = 1
@@ -39,7 +38,7 @@ def predict(bench: Bench, runtime: Runtime) -> None:
     """
     if is_launched(runtime):
         launch(bench, runtime, "vertebra.predict.rank")
-    answer_part(bench, runtime, Part(*runtime.part))
+    answer_part(bench, runtime, runtime.part)
 
 
 def answer_part(bench: Bench, runtime: Runtime, part: Part) -> None:
