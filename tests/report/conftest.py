@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from vertebra.report import Cell
+from vertebra.benchmarks import benchmark
+from vertebra.report import Cell, Material
 from vertebra.spec import Study
 
 HEADLINES = {"pope": "f1", "scienceqa": "image_accuracy", "gqa": "accuracy", "v7w": "accuracy"}
@@ -53,6 +54,11 @@ def cells() -> Callable[..., list[Cell]]:
 @pytest.fixture
 def study() -> Study:
     return Study(study="miniature", title="Which one?", families=("a",), backbones=("b",), benchmarks="all")
+
+
+@pytest.fixture
+def material(study: Study) -> Callable[[Sequence[Cell]], Material]:
+    return lambda cells: Material(study, cells, {name: benchmark(name) for name in SIXTEEN})
 
 
 @pytest.fixture

@@ -1,19 +1,19 @@
 """The page: complete, closed to the network, readable by machines that read aloud."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from vertebra.report import Answering, Cell, write_report
+from vertebra.report import Answering, Cell, Material, write_report
 from vertebra.report.page import breakdowns
 from vertebra.report.rows import Scorecard
 from vertebra.spec import Study
 
-Axes = Mapping[str, tuple[float, float]]
 Card = Callable[..., dict[str, object]]
 Cells = Callable[..., list[Cell]]
+Materials = Callable[[Sequence[Cell]], Material]
 VOID = {"meta", "img", "source", "br"}
 
 
@@ -44,20 +44,20 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def written(study: Study, cells: list[Cell], out: Path, axes: Axes) -> str:
-    return write_report(study, cells, out, axes).page.read_text(encoding="utf-8")
+def written(material: Material, out: Path) -> str:
+    return write_report(material, out).page.read_text(encoding="utf-8")
 
 
 def test_the_page_allows_inline_styles_and_data_images_and_nothing_else(
-    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+    material: Materials, cells: Cells, tmp_path: Path
 ) -> None:
-    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+    page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
     policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def test_the_page_loads_nothing_and_runs_nothing(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
-    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+def test_the_page_loads_nothing_and_runs_nothing(material: Materials, cells: Cells, tmp_path: Path) -> None:
+    page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
     assert not page.all("script") + page.all("link") + page.all("iframe")
     loaded = [image["src"] for image in page.all("img")] + [source["srcset"] for source in page.all("source")]
     assert len(loaded) == 2
@@ -65,28 +65,29 @@ def test_the_page_loads_nothing_and_runs_nothing(study: Study, cells: Cells, axe
 
 
 def test_every_link_leads_to_a_file_of_the_report_or_a_place_on_the_page(
-    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+    material: Materials, cells: Cells, tmp_path: Path
 ) -> None:
     first, *others = cells(families=["tiny-llava-1.5"])
-    page = Page(written(study, [replace(first, scorecard=None), *others], tmp_path, axes))
+    page = Page(written(material([replace(first, scorecard=None), *others]), tmp_path))
     targets = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
     targets |= {path.name for path in tmp_path.iterdir()}
     assert {link["href"] for link in page.all("a")} <= targets
 
 
-def test_pictures_have_a_text_and_headers_a_scope(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
-    page = Page(written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes))
+def test_pictures_have_a_text_and_headers_a_scope(material: Materials, cells: Cells, tmp_path: Path) -> None:
+    page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
     assert all(image["alt"] for image in page.all("img"))
     assert all(header["scope"] in ("col", "row", "colgroup", "rowgroup") for header in page.all("th"))
 
 
-def test_hostile_names_stay_text(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
+def test_hostile_names_stay_text(study: Study, material: Materials, card: Card, tmp_path: Path) -> None:
     name = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7 * 7 }}\x1b[2J"""
     groups = {name: {name: {name: 1.0}}}
     took = Answering(questions=1, asked=1, seconds=1.0)
     hostile = Cell(name, name, 0, name, card(name, 50.0, protocol=name, groups=groups), took)
+    found = material([hostile, Cell(name, "b", 0, name, None)])
     evil = study.model_copy(update={"study": name, "title": name})
-    page = Page(written(evil, [hostile, Cell(name, "b", 0, name, None)], tmp_path, axes))
+    page = Page(written(replace(found, study=evil), tmp_path))
     assert not page.all("script")
     assert [image["src"][:5] for image in page.all("img")] == ["data:"]
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
@@ -94,13 +95,13 @@ def test_hostile_names_stay_text(study: Study, card: Card, axes: Axes, tmp_path:
     assert "\x1b" not in page.text
 
 
-def test_the_page_tells_how_long_answering_took(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
+def test_the_page_tells_how_long_answering_took(material: Materials, card: Card, tmp_path: Path) -> None:
     cells = [
         Cell("f", "b", 0, "pope", card("pope", 50.0), Answering(questions=720, asked=342, seconds=0.5)),
         Cell("f", "b", 0, "gqa", card("gqa", 50.0), Answering(questions=400, asked=400, seconds=20)),
         Cell("f", "c", 0, "gqa", None, Answering(questions=400, asked=400, seconds=4000.4)),
     ]
-    page = Page(written(study, cells, tmp_path, axes))
+    page = Page(written(material(cells), tmp_path))
     section = page.text[page.text.index("Answering time") : page.text.index("Missing")]
     assert re.search(r"Model\s*Total\s*POPE\s*GQA", section)
     assert re.search(r"b f\s*20\.5 s\s*36\.2/s\s*0\.50 s\s*684/s\s*20\.0 s\s*20\.0/s", section)
@@ -109,20 +110,20 @@ def test_the_page_tells_how_long_answering_took(study: Study, card: Card, axes: 
 
 
 def test_a_page_of_a_store_without_times_does_not_speak_of_them(
-    study: Study, cells: Cells, axes: Axes, tmp_path: Path
+    material: Materials, cells: Cells, tmp_path: Path
 ) -> None:
-    assert "Answering time" not in written(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes)
+    assert "Answering time" not in written(material(cells(families=["tiny-llava-1.5"])), tmp_path)
 
 
-def test_what_is_missing_is_listed(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+def test_what_is_missing_is_listed(material: Materials, cells: Cells, tmp_path: Path) -> None:
     none = [replace(cell, scorecard=None) for cell in cells(families=["tiny-llava-1.5"])]
-    page = Page(written(study, none, tmp_path, axes))
+    page = Page(written(material(none), tmp_path))
     assert all(cell.label in page.text for cell in none)
     assert "0 of 16 results are in" in page.text
 
 
-def test_the_table_shows_scores_with_intervals(study: Study, card: Card, axes: Axes, tmp_path: Path) -> None:
-    page = Page(written(study, [Cell("f", "b", 0, "pope", card("pope", 83.21))], tmp_path, axes))
+def test_the_table_shows_scores_with_intervals(material: Materials, card: Card, tmp_path: Path) -> None:
+    page = Page(written(material([Cell("f", "b", 0, "pope", card("pope", 83.21))]), tmp_path))
     assert re.search(r"POPE\s*F1\s*llava", page.text)
     assert re.search(r"83\.2\s*± 2\.0", page.text)
     assert "81.21 – 85.21" in page.text

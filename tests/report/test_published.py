@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,17 +70,17 @@ def test_a_number_stands_beside_each_table_that_has_it(study: Study, card, shipp
     assert "| GQA | 61.2 | 62.0 | -0.8 |" in published_markdown(found)
 
 
-def test_a_study_of_other_models_has_nothing_beside_it(study: Study, cells, axes, tmp_path: Path):
+def test_a_study_of_other_models_has_nothing_beside_it(study: Study, cells, material, tmp_path: Path):
     references = Catalog.installed().references()
     assert beside(build_grid(study, cells()), references) == []
-    write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes, references=references)
+    write_report(replace(material(cells(families=["tiny-llava-1.5"])), references=references), tmp_path)
     assert "published" not in (tmp_path / "index.html").read_text().lower()
     assert json.loads((tmp_path / "results.json").read_text())["published"] == []
 
 
-def test_the_page_and_the_document_tell_them(study: Study, card, axes, tmp_path: Path):
+def test_the_page_and_the_document_tell_them(card, material, tmp_path: Path):
     cells = [Cell("llava-1.5", "vicuna-7b", 0, "gqa", card("gqa", 61.25))]
-    report = write_report(study, cells, tmp_path, axes, references=Catalog.installed().references())
+    report = write_report(replace(material(cells), references=Catalog.installed().references()), tmp_path)
     assert "Beside published numbers" in report.page.read_text()
     assert [each["theirs"] for each in report.document["published"]] == [62.0, 63.2]
     assert "63.2" in (tmp_path / "table.md").read_text()

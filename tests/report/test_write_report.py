@@ -5,54 +5,51 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vertebra.report import Answering, Cell, write_report
-from vertebra.spec import Study
+from vertebra.report import Answering, Cell, Material, write_report
 
-Axes = Mapping[str, tuple[float, float]]
 Cells = Callable[..., list[Cell]]
+Materials = Callable[[Sequence[Cell]], Material]
 
 
-def test_every_file_of_the_contract_is_written(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
-    write_report(study, cells(), tmp_path / "reports" / "miniature", axes)
+def test_every_file_of_the_contract_is_written(cells: Cells, material: Materials, tmp_path: Path) -> None:
+    write_report(material(cells()), tmp_path / "reports" / "miniature")
     assert {path.name for path in (tmp_path / "reports" / "miniature").iterdir()} == {
-        *("index.html", "table.md", "table.tex", "table.csv", "results.json"),
+        *("index.html", "table.md", "table.tex", "table.csv", "results.json", "comparisons.json"),
         *("radar-tiny-llava-1.5.svg", "radar-tiny-llava-1.5.png"),
         *("radar-tiny-vip-llava.svg", "radar-tiny-vip-llava.png"),
     }
 
 
-def test_what_the_report_names_exists(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
-    report = write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes)
+def test_what_the_report_names_exists(cells: Cells, material: Materials, tmp_path: Path) -> None:
+    report = write_report(material(cells(families=["tiny-llava-1.5"])), tmp_path)
     assert all(path.is_file() for path in (report.page, report.results, *report.pictures))
     assert "tiny-phi-3" in report.table
 
 
-def test_two_runs_write_the_same_bytes(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bytes(cells: Cells, material: Materials, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path / name, axes)
+        write_report(material(cells(families=["tiny-llava-1.5"])), tmp_path / name)
     assert all(
         path.read_bytes() == (tmp_path / "two" / path.name).read_bytes() for path in (tmp_path / "one").iterdir()
     )
 
 
-def test_results_json_is_the_contract_s_document(study: Study, cells: Cells, axes: Axes, tmp_path: Path) -> None:
-    found = json.loads(write_report(study, cells(families=["tiny-llava-1.5"]), tmp_path, axes).results.read_bytes())
+def test_results_json_is_the_contract_s_document(cells: Cells, material: Materials, tmp_path: Path) -> None:
+    found = json.loads(write_report(material(cells(families=["tiny-llava-1.5"])), tmp_path).results.read_bytes())
     assert found["study"] == "miniature"
     assert set(found["rows"][0]) == {"family", "backbone", "seed", "benchmark", "metric", "value", "n", "ci95"}
 
 
-def test_two_runs_of_a_study_differ_in_their_times_alone(
-    study: Study, cells: Cells, axes: Axes, tmp_path: Path
-) -> None:
+def test_two_runs_of_a_study_differ_in_their_times_alone(cells: Cells, material: Materials, tmp_path: Path) -> None:
     """A citation points at what was found: a machine that is slower must not look like another result."""
     found = []
     for seconds in (1.5, 2.5):
         timed = [replace(cell, answering=Answering(questions=3, asked=2, seconds=seconds)) for cell in cells()]
-        report = write_report(study, timed, tmp_path / str(seconds), axes)
+        report = write_report(material(timed), tmp_path / str(seconds))
         page = report.page.read_text()
         found.append((report.table, re.search("[0-9a-f]{64}", page), dict(report.document), page))
     (table, print_, document, page), (other_table, other_print, other_document, other_page) = found
@@ -63,9 +60,9 @@ def test_two_runs_of_a_study_differ_in_their_times_alone(
     assert print_[0] == hashlib.sha256(json.dumps(document, indent=1).encode() + b"\n").hexdigest()
 
 
-def test_a_family_s_name_never_leads_out_of_the_folder(study: Study, axes: Axes, tmp_path: Path) -> None:
+def test_a_family_s_name_never_leads_out_of_the_folder(material: Materials, tmp_path: Path) -> None:
     names = ["../../up", "x" * 300, "\ud800"]
-    report = write_report(study, [Cell(name, "b", 0, "pope", None) for name in names], tmp_path / "out", axes)
+    report = write_report(material([Cell(name, "b", 0, "pope", None) for name in names]), tmp_path / "out")
     assert {path.parent for path in report.pictures} == {tmp_path / "out"}
     assert len(set(report.pictures)) == 2 * len(names)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from vertebra.cli.kin import Genealogy
     from vertebra.engine import Outcome
     from vertebra.plan import Plan, Step
-    from vertebra.report import Cell
     from vertebra.scoring.benchmark import Benchmark
     from vertebra.spec import Json, Runtime, Study
     from vertebra.store import Fingerprints, Store
@@ -272,16 +271,12 @@ def show(
 
     `differing` are answers to each benchmark that are not the reference's, and all.
     """
-    from vertebra.catalog import Catalog
+    from vertebra.cli.finished import material
     from vertebra.report import write_report
 
     study = drawn.plan.study
-    cells = _cells(drawn)
-    if all(cell.scorecard is None for cell in cells):
-        raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
-    axes = {name: benchmark.axis for name, benchmark in drawn.benchmarks.items()}
     folder = out or drawn.store.root / "reports" / study.study
-    written = write_report(study, cells, folder, axes, width(), Catalog.installed().references())
+    written = write_report(material(drawn), folder, width())
     if as_json:
         more = {} if differing is None else {"differing": {name: [*counts] for name, counts in differing.items()}}
         _print_json({**written.document, **more})
@@ -291,29 +286,6 @@ def show(
         typer.echo(f"{name}: {number:,} of {of:,} answers are not those of batch-1 generate.")
     for path in (written.page, *written.pictures, written.results):
         typer.echo(path)
-
-
-def _cells(drawn: Drawn) -> list["Cell"]:
-    """One cell per model and benchmark, its scorecard checked against its manifest."""
-    from vertebra.report import Answering, Cell
-
-    asking = {step.key for step in drawn.plan.steps if step.kind == "predict"}
-    cells = []
-    for step in drawn.plan.steps:
-        if step.kind == "score":
-            family, backbone, seed, benchmark, _ = step.label.split("/")
-            scorecard = _scorecard(step, drawn.store)
-            answering = Answering.read([line for key in step.needs if key in asking for line in drawn.store.log(key)])
-            cells.append(Cell(family, backbone, int(seed.removeprefix("seed")), benchmark, scorecard, answering))
-    return cells
-
-
-def _scorecard(step: "Step", store: "Store") -> dict[str, "Json"] | None:
-    if not store.done(step.key):
-        return None
-    store.verify(step.key)
-    card: dict[str, Json] = json.loads((store.out(step.key) / "scorecard.json").read_bytes())
-    return card
 
 
 def _print_json(document: object) -> None:

@@ -4,23 +4,28 @@ reports/miniature/
 ├── index.html                  the page, complete in itself
 ├── table.md  table.tex  table.csv
 ├── radar-tiny-llava-1.5.svg    .png
-└── results.json                every number and time, the JSON of `vertebra report --json`
+├── results.json                every number and time, the JSON of `vertebra report --json`
+└── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vertebra.audit import Audit
 from vertebra.files import write_atomically
 from vertebra.report import page, radar, tables
 from vertebra.report.grid import build_grid
+from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
+from vertebra.scoring.benchmark import Benchmark
 from vertebra.spec import Json, Reference, Study, digest
 
-__all__ = ["Answering", "Cell", "Report", "Row", "rows", "write_report"]
+__all__ = ["Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
 
 
 class Report(NamedTuple):
@@ -35,22 +40,32 @@ class Report(NamedTuple):
     """What is in it: the JSON of `vertebra report --json`."""
 
 
-def write_report(
-    study: Study,
-    cells: Sequence[Cell],
-    out: Path,
-    axes: Mapping[str, radar.Axis],
-    width: int = 80,
-    references: Sequence[Reference] = (),
-) -> Report:
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a report is made from."""
+
+    study: Study
+    cells: Sequence[Cell]
+    benchmarks: Mapping[str, Benchmark]
+    """Those of the study, by name; one that is not here is left out of comparisons and pictures, which say so."""
+    data: Path | None = None
+    """The folder with the benchmarks' files, for the gallery's questions and pictures."""
+    references: Sequence[Reference] = ()
+    """Published tables, shown beside where they name the same models."""
+    audit: Audit | None = None
+
+
+def write_report(material: Material, out: Path, width: int = 80) -> Report:
     """Writes the report into the folder `out`; the same input gives the same bytes.
 
-    `axes` gives per benchmark chance and ceiling of its headline metric; one without is left out of the pictures, and
-    they say so. What `references` have published of the same models is shown beside. `width` is the terminal's, in
-    characters. `DataError` for a scorecard that is not one, `VertebraError` when the folder cannot be written.
+    `width` is the terminal's, in characters. `DataError` for a scorecard that is not one, `VertebraError` when the
+    folder cannot be written.
     """
+    study, cells = material.study, material.cells
+    axes = {name: benchmark.axis for name, benchmark in material.benchmarks.items()}
     grid = build_grid(study, cells)
-    published = beside(grid, references)
+    published = beside(grid, material.references)
+    matrix = build_matrix(cells, material.benchmarks)
     found = {**results(study.study, cells), "published": [each.to_json() for each in published]}
     document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
     figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
@@ -59,6 +74,7 @@ def write_report(
         pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
     texts = {
         "results.json": _json(document),
+        "comparisons.json": _json(matrix.document(study.study)),
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),

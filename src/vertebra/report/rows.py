@@ -16,6 +16,7 @@ How long answering took is measured and no result: it differs from run to run, a
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -56,6 +57,12 @@ class Cell:
     scorecard: Mapping[str, object] | None
     answering: Answering | None = None
     """None also in stores that did not keep it."""
+    score: Path | None = None
+    """The folder with the scorecard and a row for each question; None where there is no scorecard."""
+    answers: Path | None = None
+    """What the model said: LLaVA's answers JSONL."""
+    model: Path | None = None
+    """The folder of the checkpoint that answered, where it is this study's own."""
 
     @property
     def label(self) -> str:
