@@ -32,6 +32,7 @@ def material(drawn: "Drawn") -> "Material":
         data=data_folder(drawn),
         references=Catalog.installed().references(),
         audit=audit_plan(drawn.plan, drawn.catalog, drawn.store),
+        catalog=drawn.catalog,
     )
 
 

@@ -5,25 +5,28 @@ reports/miniature/
 ├── table.md  table.tex  table.csv
 ├── radar-tiny-llava-1.5.svg    .png
 ├── results.json                every number and time, the JSON of `vertebra report --json`
-└── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
+├── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
+└── models/                     a folder for each model, as it is uploaded (publishing/)
 """
 
+import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from vertebra.audit import Audit
+from vertebra.catalog import Catalog
 from vertebra.files import write_atomically
-from vertebra.report import page, radar, tables
-from vertebra.report.grid import build_grid
+from vertebra.report import page, publishing, radar, tables
+from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
+from vertebra.report.publishing.names import file_name
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
-from vertebra.spec import Json, Reference, Study, digest
+from vertebra.spec import Json, Reference, Study
 
 __all__ = ["Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
 
@@ -53,6 +56,20 @@ class Material:
     references: Sequence[Reference] = ()
     """Published tables, shown beside where they name the same models."""
     audit: Audit | None = None
+    catalog: Catalog | None = None
+    """What the study's names are looked up in, for how models were made."""
+    organization: str = ""
+    """Who publishes the models, as the Hub names them."""
+
+
+class Composed(NamedTuple):
+    """A report before it is written."""
+
+    grid: Grid
+    document: Mapping[str, Json]
+    texts: Mapping[str, bytes]
+    """Every file but the pictures, by its path under the report's folder."""
+    pictures: Mapping[str, bytes]
 
 
 def write_report(material: Material, out: Path, width: int = 80) -> Report:
@@ -61,6 +78,22 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     `width` is the terminal's, in characters. `DataError` for a scorecard that is not one, `VertebraError` when the
     folder cannot be written.
     """
+    composed = compose(material)
+    files = {**composed.pictures, **composed.texts}
+    for name, data in files.items():
+        write_atomically(out / name, data)
+    publishing.remove_stale(out, files)
+    return Report(
+        table=tables.terminal(composed.grid, width),
+        page=out / "index.html",
+        pictures=tuple(out / name for name in composed.pictures),
+        results=out / "results.json",
+        document=composed.document,
+    )
+
+
+def compose(material: Material) -> Composed:
+    """Every file of a report. `DataError` for a scorecard that is not one."""
     study, cells = material.study, material.cells
     axes = {name: benchmark.axis for name, benchmark in material.benchmarks.items()}
     grid = build_grid(study, cells)
@@ -68,7 +101,7 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     matrix = build_matrix(cells, material.benchmarks)
     found = {**results(study.study, cells), "published": [each.to_json() for each in published]}
     document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
-    figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
+    figures = [page.Figure(name, f"radar-{file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
     pictures: dict[str, bytes] = {}
     for figure in figures:
         pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
@@ -79,24 +112,10 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
         "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
+        **publishing.documents(material, hashlib.sha256(_json(found)).hexdigest()),
     }
-    for name, data in {**pictures, **texts}.items():
-        write_atomically(out / name, data)
-    return Report(
-        table=tables.terminal(grid, width),
-        page=out / "index.html",
-        pictures=tuple(out / name for name in pictures),
-        results=out / "results.json",
-        document=document,
-    )
+    return Composed(grid, document, texts, pictures)
 
 
 def _json(document: Mapping[str, Json]) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
-
-
-def _file_name(family: str) -> str:
-    """The family's name where any file system takes it; otherwise what is left of it and a digest."""
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,80}", family):
-        return family
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', family)[:60]}-{digest(ascii(family))[:8]}"

@@ -1,0 +1,55 @@
+"""What is published of each model, ready for `hf upload`: docs/publishing.md.
+
+models/llava-1.5--vicuna-7b--seed0/
+├── README.md                                     the model card
+├── .eval_results/pope.yaml                       a score as the Hub shows it
+├── results_2026-11-23T23-50-54.json              lm-eval's layout
+├── samples_pope_2026-11-23T23-50-54.jsonl
+├── every_eval_ever/data/pope/OWNER/MODEL/        Every Eval Ever's
+└── model.safetensors, config.json, ...           with --weights
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertebra.files import storing
+from vertebra.report.publishing import eval_results, every_eval, lm_eval
+from vertebra.report.publishing.card import card
+from vertebra.report.publishing.models import Published, published
+from vertebra.report.publishing.weights import put_weights
+
+if TYPE_CHECKING:
+    from vertebra.report import Material
+
+__all__ = ["FOLDER", "documents", "put_weights", "remove_stale"]
+
+FOLDER = "models"
+_OURS = ("results_*.json", "samples_*.jsonl", ".eval_results/*.yaml", f"{every_eval.ROOT}/data/*/*/*/*.json*")
+"""Files of a model's folder whose names change with what was measured."""
+
+
+def documents(material: "Material", fingerprint: str) -> dict[str, bytes]:
+    """Every file about every model, by its path under the report's folder; the checkpoints' own are not among them."""
+    found: dict[str, bytes] = {}
+    for model in published(material):
+        for name, data in _files(material, model, fingerprint):
+            found[f"{FOLDER}/{model.folder}/{name}"] = data
+    return found
+
+
+def remove_stale(out: Path, written: Mapping[str, object]) -> None:
+    """Takes away what an earlier report wrote about models of this one and this one did not: it would be uploaded."""
+    for folder in sorted({Path(*Path(name).parts[:2]) for name in written if name.startswith(f"{FOLDER}/")}):
+        for pattern in _OURS:
+            for path in sorted((out / folder).glob(pattern)):
+                if str(path.relative_to(out)) not in written:
+                    with storing(path):
+                        path.unlink()
+
+
+def _files(material: "Material", model: Published, fingerprint: str) -> Iterable[tuple[str, bytes]]:
+    yield "README.md", card(material, model, fingerprint)
+    yield from eval_results.files(material, model)
+    yield from lm_eval.files(material, model)
+    yield from every_eval.files(material, model)
