@@ -22,7 +22,7 @@ from vertebra.report.publishing.weights import put_weights
 if TYPE_CHECKING:
     from vertebra.report import Material
 
-__all__ = ["FOLDER", "documents", "put_weights", "remove_stale"]
+__all__ = ["FOLDER", "documents", "organization_of", "put_weights", "remove_stale", "stale"]
 
 FOLDER = "models"
 _OURS = ("results_*.json", "samples_*.jsonl", ".eval_results/*.yaml", f"{every_eval.ROOT}/data/*/*/*/*.json*")
@@ -38,14 +38,26 @@ def documents(material: "Material", fingerprint: str) -> dict[str, bytes]:
     return found
 
 
+def stale(out: Path, written: Mapping[str, object]) -> list[Path]:
+    """What other reports wrote into the folders of this one's models and this one did not."""
+    folders = sorted({Path(*Path(name).parts[:2]) for name in written if name.startswith(f"{FOLDER}/")})
+    found = [path for folder in folders for pattern in _OURS for path in sorted((out / folder).glob(pattern))]
+    return [path for path in found if path.relative_to(out).as_posix() not in written]
+
+
 def remove_stale(out: Path, written: Mapping[str, object]) -> None:
-    """Takes away what an earlier report wrote about models of this one and this one did not: it would be uploaded."""
-    for folder in sorted({Path(*Path(name).parts[:2]) for name in written if name.startswith(f"{FOLDER}/")}):
-        for pattern in _OURS:
-            for path in sorted((out / folder).glob(pattern)):
-                if str(path.relative_to(out)) not in written:
-                    with storing(path):
-                        path.unlink()
+    """Takes away what would be uploaded beside what this report says."""
+    for path in stale(out, written):
+        with storing(path):
+            path.unlink()
+
+
+def organization_of(out: Path) -> str:
+    """Whose models a report that lies in a folder says that they are; "" where it does not say."""
+    for path in sorted(out.glob(f"{FOLDER}/*/{every_eval.ROOT}/data/*/*/*")):
+        if path.name == path.parents[4].name:  # a model with a name of its own keeps its owner's
+            return path.parent.name
+    return ""
 
 
 def _files(material: "Material", model: Published, fingerprint: str) -> Iterable[tuple[str, bytes]]:
