@@ -17,7 +17,7 @@ from vertebra.files import storing
 from vertebra.report.publishing import eval_results, every_eval, lm_eval
 from vertebra.report.publishing.card import card
 from vertebra.report.publishing.models import Published, published
-from vertebra.report.publishing.weights import put_weights
+from vertebra.report.publishing.weights import CARD, put_weights
 
 if TYPE_CHECKING:
     from vertebra.report import Material
@@ -61,7 +61,7 @@ def organization_of(out: Path) -> str:
 
 
 def _files(material: "Material", model: Published, fingerprint: str) -> Iterable[tuple[str, bytes]]:
-    yield "README.md", card(material, model, fingerprint)
+    yield CARD, card(material, model, fingerprint)
     yield from eval_results.files(material, model)
     yield from lm_eval.files(material, model)
     yield from every_eval.files(material, model)
