@@ -11,8 +11,9 @@ reports/miniature/
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,8 +69,10 @@ class Composed(NamedTuple):
     grid: Grid
     document: Mapping[str, Json]
     texts: Mapping[str, bytes]
-    """Every file but the pictures, by its path under the report's folder."""
+    """Every file of the report's folder but the pictures."""
     pictures: Mapping[str, bytes]
+    models: Iterator[tuple[str, bytes]]
+    """Path and content of each file about a model, made as it is asked for."""
 
 
 def write_report(material: Material, out: Path, width: int = 80) -> Report:
@@ -79,10 +82,11 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     folder cannot be written.
     """
     composed = compose(material)
-    files = {**composed.pictures, **composed.texts}
-    for name, data in files.items():
+    written = set()
+    for name, data in chain(composed.pictures.items(), composed.texts.items(), composed.models):
         write_atomically(out / name, data)
-    publishing.remove_stale(out, files)
+        written.add(name)
+    publishing.remove_stale(out, written)
     return Report(
         table=tables.terminal(composed.grid, width),
         page=out / "index.html",
@@ -112,9 +116,9 @@ def compose(material: Material) -> Composed:
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
         "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
-        **publishing.documents(material, hashlib.sha256(_json(found)).hexdigest()),
     }
-    return Composed(grid, document, texts, pictures)
+    models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
+    return Composed(grid, document, texts, pictures, models)
 
 
 def _json(document: Mapping[str, Json]) -> bytes:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.report.publishing.every_eval_rules import complaints
 from tests.stored_study import Stored, stored_study
 
 from vertebra.benchmarks import of_a_study
+from vertebra.files import append_rows, read_rows
 from vertebra.report.publishing import every_eval
 from vertebra.report.publishing.models import Published, published
 
@@ -32,7 +34,7 @@ def model(stored: Stored) -> Published:
 
 @pytest.fixture(scope="module")
 def files(stored: Stored, model: Published) -> dict[str, bytes]:
-    return dict(every_eval.files(stored.material, model))
+    return {name: data for result in model.results for name, data in every_eval.files(stored.material, model, result)}
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +130,12 @@ def test_a_judge_is_named_with_what_it_is_told(files: dict[str, bytes]) -> None:
             assert "{answer}" in scoring["input_prompt"]
 
 
-def test_a_question_without_an_answer_says_so(stored: Stored, model: Published) -> None:
+def test_a_question_without_an_answer_says_so(stored: Stored, model: Published, tmp_path: Path) -> None:
     result = model.results[0]
     gone = result.rows[0].id
-    without = replace(result, answers={name: answer for name, answer in result.answers.items() if name != gone})
+    answers = tmp_path / "answers.jsonl"
+    append_rows(answers, [row for row in read_rows(stored.answers(result.name)) if row["question_id"] != gone])
+    without = replace(result, cell=replace(result.cell, answers=answers))
     row = next(every_eval.instances(model, without))
     assert (row["output"], row["error"]) == ({"raw": []}, "there is no answer")
     assert list(complaints(row, INSTANCE)) == []

@@ -20,7 +20,11 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 
 @pytest.fixture(scope="module")
 def files(stored: Stored) -> dict[str, bytes]:
-    return dict(lm_eval.files(stored.material, next(published(stored.material))))
+    model = next(published(stored.material))
+    found = [lm_eval.samples_file(stored.material, model, result) for result in model.results]
+    digests = {result.name: each.digest for result, each in zip(model.results, found, strict=True)}
+    name, results = lm_eval.results_file(stored.material, model, digests)
+    return {name: results, **{each.name: each.data for each in found}}
 
 
 def test_results_have_the_keys_that_lm_eval_s_readers_ask_for(files: dict[str, bytes]) -> None:

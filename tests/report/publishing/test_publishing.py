@@ -63,7 +63,7 @@ def test_a_report_of_scorecards_alone_has_no_model_folders(stored: Stored, tmp_p
 
 
 def test_no_picture_and_no_machine_s_name_is_published(stored: Stored) -> None:
-    found = documents(stored.material, "f" * 64)
+    found = dict(documents(stored.material, "f" * 64))
     assert not [name for name in found if not name.endswith((".md", ".json", ".jsonl", ".yaml"))]
     everything = b"".join(found.values())
     assert b"canary-host" not in everything
@@ -72,7 +72,7 @@ def test_no_picture_and_no_machine_s_name_is_published(stored: Stored) -> None:
 
 
 def test_without_the_benchmarks_files_the_stored_is_published_and_the_rest_said_to_lack(stored: Stored) -> None:
-    found = documents(replace(stored.material, data=None), "f" * 64)
+    found = dict(documents(replace(stored.material, data=None), "f" * 64))
     row = json.loads(found[f"{FOLDER}/samples_pope_2026-11-23T23-50-54.jsonl"].splitlines()[1])
     assert (row["doc"]["question"], row["resps"]) != ("", [[]])
     assert row["doc"]["gold"] == []
@@ -84,7 +84,7 @@ def test_answers_that_cannot_be_read_do_not_stop_a_report(stored: Stored, tmp_pa
     broken = tmp_path / "answers.jsonl"
     broken.write_text("{\n")
     cells = [replace(cell, answers=broken) for cell in stored.material.cells]
-    card = documents(replace(stored.material, cells=cells), "f" * 64)[f"{FOLDER}/README.md"].decode()
+    card = dict(documents(replace(stored.material, cells=cells), "f" * 64))[f"{FOLDER}/README.md"].decode()
     assert "without the answers' text, which could not be read (3)" in card
 
 
@@ -99,7 +99,7 @@ def test_a_model_has_its_organization_s_name(stored: Stored, tmp_path: Path) -> 
 def test_a_name_never_leads_out_of_the_folder(stored: Stored) -> None:
     names = ("../../up", "..", "\ud800", "a" * 200, "CON|<>")
     cells = [replace(cell, backbone=name) for cell in stored.material.cells[:1] for name in names]
-    found = documents(replace(stored.material, cells=cells), "f" * 64)
+    found = dict(documents(replace(stored.material, cells=cells), "f" * 64))
     folders = {Path(name).parts[1] for name in found}
     assert len(folders) == len(names)
     assert all(Path(name).parts[0] == "models" and ".." not in Path(name).parts for name in found)
@@ -110,7 +110,7 @@ def test_publishing_never_imports_torch(stored: Stored) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.stored_study import stored_study; import tempfile;"
         "from vertebra.report.publishing import documents;"
-        "documents(stored_study(Path(tempfile.mkdtemp()), ['pope']).material, 'f' * 64);"
+        "dict(documents(stored_study(Path(tempfile.mkdtemp()), ['pope']).material, 'f' * 64));"
         "print({'torch', 'transformers'} & set(sys.modules))"
     )
     root = Path(__file__).parents[3]
@@ -127,7 +127,7 @@ def test_an_adopted_model_from_the_hub_keeps_its_name(stored: Stored) -> None:
             "adopt": {"tiny-vicuna-s": {"weights": "liuhaotian/llava@1"}},
         }
     )
-    found = documents(replace(material, study=study), "f" * 64)
+    found = dict(documents(replace(material, study=study), "f" * 64))
     card = found[f"{FOLDER}/README.md"].decode()
     assert "# liuhaotian/llava\n" in card
     assert "base_model:\n- liuhaotian/llava\n" in card

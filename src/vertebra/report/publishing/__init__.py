@@ -9,7 +9,7 @@ models/llava-1.5--vicuna-7b--seed0/
 └── model.safetensors, config.json, ...           with --weights
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,23 +29,25 @@ _OURS = ("results_*.json", "samples_*.jsonl", ".eval_results/*.yaml", f"{every_e
 """Files of a model's folder whose names change with what was measured."""
 
 
-def documents(material: "Material", fingerprint: str) -> dict[str, bytes]:
-    """Every file about every model, by its path under the report's folder; the checkpoints' own are not among them."""
-    found: dict[str, bytes] = {}
+def documents(material: "Material", fingerprint: str) -> Iterator[tuple[str, bytes]]:
+    """Every file about every model, by its path under the report's folder; the checkpoints' own are not among them.
+
+    One at a time: those of a large study together would not fit into memory. `fingerprint` is the SHA-256 of the
+    report's results.
+    """
     for model in published(material):
         for name, data in _files(material, model, fingerprint):
-            found[f"{FOLDER}/{model.folder}/{name}"] = data
-    return found
+            yield f"{FOLDER}/{model.folder}/{name}", data
 
 
-def stale(out: Path, written: Mapping[str, object]) -> list[Path]:
+def stale(out: Path, written: Collection[str]) -> list[Path]:
     """What other reports wrote into the folders of this one's models and this one did not."""
     folders = sorted({Path(*Path(name).parts[:2]) for name in written if name.startswith(f"{FOLDER}/")})
     found = [path for folder in folders for pattern in _OURS for path in sorted((out / folder).glob(pattern))]
     return [path for path in found if path.relative_to(out).as_posix() not in written]
 
 
-def remove_stale(out: Path, written: Mapping[str, object]) -> None:
+def remove_stale(out: Path, written: Collection[str]) -> None:
     """Takes away what would be uploaded beside what this report says."""
     for path in stale(out, written):
         with storing(path):
@@ -60,8 +62,14 @@ def organization_of(out: Path) -> str:
     return ""
 
 
-def _files(material: "Material", model: Published, fingerprint: str) -> Iterable[tuple[str, bytes]]:
-    yield CARD, card(material, model, fingerprint)
+def _files(material: "Material", model: Published, fingerprint: str) -> Iterator[tuple[str, bytes]]:
+    digests: dict[str, str] = {}
+    for result in model.results:
+        samples = lm_eval.samples_file(material, model, result)
+        digests[result.name] = samples.digest
+        yield samples.name, samples.data
+        yield from every_eval.files(material, model, result)
+        result.close()
+    yield lm_eval.results_file(material, model, digests)
     yield from eval_results.files(material, model)
-    yield from lm_eval.files(material, model)
-    yield from every_eval.files(material, model)
+    yield CARD, card(material, model, fingerprint)

@@ -157,7 +157,7 @@ def _contents(material: "Material", model: Published) -> Iterator[str]:
         yield f"not in `.eval_results`, having no dataset on the Hub ({len(lacking)}): {_listed(lacking)}"
     if without := [result.benchmark.title for result in model.results if not result.questions]:
         yield f"without questions and right answers, their files not being at hand ({len(without)}): {_listed(without)}"
-    if silent := [result.benchmark.title for result in model.results if not result.answers]:
+    if silent := [result.benchmark.title for result in model.results if not result.has_answers]:
         yield f"without the answers' text, which could not be read ({len(silent)}): {_listed(silent)}"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from vertebra.report.grid import metric_title
+from vertebra.report.grid import metric_title, plain
 from vertebra.report.publishing.models import NEVER, Published, Result
 from vertebra.report.publishing.names import file_name
 from vertebra.report.publishing.sources import Dataset, dataset
@@ -61,4 +61,4 @@ def _notes(result: Result, found: Dataset) -> str:
         notes.append(f"95 % interval {low:.1f} to {high:.1f}")
     if not found.on_hub:
         notes.append(f"questions made by the study in the layout of {result.benchmark.title}, not the official ones")
-    return ", ".join([*notes, "measured by vertebra"])
+    return plain(", ".join([*notes, "measured by vertebra"]))

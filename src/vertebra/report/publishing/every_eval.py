@@ -29,23 +29,22 @@ VERSION = "0.3.0"
 ROOT = "every_eval_ever"
 
 
-def files(material: "Material", model: Published) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file."""
-    for result in model.results:
-        name = evaluation_id(model, result)
-        uuid = UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4)
-        stem = f"data/{file_name(result.name)}/{model.name}/{uuid}"
-        lines = "".join(json.dumps(row) + "\n" for row in instances(model, result)).encode()
-        detailed: dict[str, Json] = {
-            "format": "jsonl",
-            "file_path": f"{stem}_samples.jsonl",
-            "hash_algorithm": "sha256",
-            "checksum": hashlib.sha256(lines).hexdigest(),
-            "total_rows": len(result.rows),
-        }
-        record = {**aggregate(material, model, result), "detailed_evaluation_results": detailed}
-        yield f"{ROOT}/{stem}.json", json.dumps(record, indent=2, allow_nan=False).encode() + b"\n"
-        yield f"{ROOT}/{stem}_samples.jsonl", lines
+def files(material: "Material", model: Published, result: Result) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the two files of a benchmark."""
+    name = evaluation_id(model, result)
+    uuid = UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4)
+    stem = f"data/{file_name(result.name)}/{model.name}/{uuid}"
+    lines = "".join(json.dumps(row) + "\n" for row in instances(model, result)).encode()
+    detailed: dict[str, Json] = {
+        "format": "jsonl",
+        "file_path": f"{stem}_samples.jsonl",
+        "hash_algorithm": "sha256",
+        "checksum": hashlib.sha256(lines).hexdigest(),
+        "total_rows": len(result.rows),
+    }
+    record = {**aggregate(material, model, result), "detailed_evaluation_results": detailed}
+    yield f"{ROOT}/{stem}.json", json.dumps(record, indent=2, allow_nan=False).encode() + b"\n"
+    yield f"{ROOT}/{stem}_samples.jsonl", lines
 
 
 def evaluation_id(model: Published, result: Result) -> str:

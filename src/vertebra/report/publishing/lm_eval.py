@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertebra.report.publishing.models import Graded, Published, Result
 from vertebra.report.publishing.names import file_name
@@ -24,16 +24,26 @@ if TYPE_CHECKING:
     from vertebra.report import Material
 
 
-def files(material: "Material", model: Published) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file."""
-    hashes: dict[str, Json] = {}
-    for result in model.results:
-        rows = list(samples(material, result))
-        hashes[result.name] = _sha("".join(str(row[f"{name}_hash"]) for row in rows for name in _HASHED))
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        yield f"samples_{file_name(result.name)}_{model.date_id}.jsonl", lines.encode()
-    document = {**results(material, model), "task_hashes": hashes}
-    yield f"results_{model.date_id}.json", json.dumps(document, indent=2, allow_nan=False).encode() + b"\n"
+class Samples(NamedTuple):
+    """A benchmark's file of samples, and the digest that it goes by in the results."""
+
+    name: str
+    data: bytes
+    digest: str
+
+
+def samples_file(material: "Material", model: Published, result: Result) -> Samples:
+    """The samples of one benchmark."""
+    rows = list(samples(material, result))
+    digest = _sha("".join(str(row[f"{name}_hash"]) for row in rows for name in _HASHED))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    return Samples(f"samples_{file_name(result.name)}_{model.date_id}.jsonl", lines.encode(), digest)
+
+
+def results_file(material: "Material", model: Published, digests: Mapping[str, str]) -> tuple[str, bytes]:
+    """Name and content of the results, `digests` being those of the samples."""
+    document = {**results(material, model), "task_hashes": digests}
+    return f"results_{model.date_id}.json", json.dumps(document, indent=2, allow_nan=False).encode() + b"\n"
 
 
 def results(material: "Material", model: Published) -> dict[str, Json]:

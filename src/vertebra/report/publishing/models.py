@@ -43,15 +43,11 @@ class Graded(Counted):
 
 @dataclass(frozen=True)
 class Result:
-    """A benchmark's result on a model."""
+    """A benchmark's result on a model. Its questions' rows and answers are read when they are first asked for."""
 
     cell: Cell
     card: Scorecard
     benchmark: Benchmark
-    rows: Sequence[Graded]
-    """One per question, in the official order."""
-    answers: Mapping[str, Answer]
-    """By the question's id."""
     questions: Mapping[str, Sample]
     """By id; empty where the benchmark's files are not there."""
     record: Mapping[str, Json]
@@ -70,10 +66,37 @@ class Result:
         return started(self.record)
 
     @cached_property
+    def rows(self) -> Sequence[Graded]:
+        """One per question, in the official order. `DataError` for a stored score that is none."""
+        assert self.cell.score
+        path = self.cell.score / SAMPLES
+        try:
+            return [Graded.model_validate(row) for row in read_rows(path)]
+        except ValidationError as error:
+            told = f"{path} is no list of scored questions. Score the answers of {self.cell.label} again."
+            raise DataError(told) from error
+
+    @cached_property
+    def answers(self) -> Mapping[str, Answer]:
+        """By the question's id, as far as they can be read."""
+        return _answers(self.cell.answers, self.benchmark, self.questions)
+
+    @cached_property
+    def has_answers(self) -> bool:
+        """Whether any can be read."""
+        return bool(self.answers)
+
+    @cached_property
     def errors(self) -> Mapping[str, float]:
         """Standard error of each metric, as far as there is one."""
         table = tabulate([row.tally for row in self.rows], [row.cluster for row in self.rows])
         return standard_errors(self.benchmark.metrics, table)
+
+    def close(self) -> None:
+        """Lets go of rows and answers, of which a large benchmark has hundreds of thousands; keeps what is small."""
+        _ = self.errors, self.has_answers
+        for name in ("rows", "answers"):
+            self.__dict__.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +131,7 @@ class Published:
 
 
 def published(material: "Material") -> Iterator[Published]:
-    """The models that have a stored score, in the order of the cells. `DataError` for a stored score that is none."""
+    """The models that have a stored score, in the order of the cells."""
     questions = {name: _questions(benchmark, material.data) for name, benchmark in material.benchmarks.items()}
     models: dict[tuple[str, str, int], list[Cell]] = {}
     for cell in material.cells:
@@ -160,14 +183,8 @@ def _result(cell: Cell, benchmark: Benchmark, questions: Mapping[str, Sample]) -
     card = read_scorecard(cell)
     assert card
     assert cell.score
-    path = cell.score / SAMPLES
-    try:
-        rows = [Graded.model_validate(row) for row in read_rows(path)]
-    except ValidationError as error:
-        raise DataError(f"{path} is no list of scored questions. Score the answers of {cell.label} again.") from error
     asked = _record(cell.answers.parent) if cell.answers else {}
-    answers = _answers(cell.answers, benchmark, questions)
-    return Result(cell, card, benchmark, rows, answers, questions, _record(cell.score), started(asked))
+    return Result(cell, card, benchmark, questions, _record(cell.score), started(asked))
 
 
 def _answers(path: Path | None, benchmark: Benchmark, questions: Mapping[str, Sample]) -> Mapping[str, Answer]:

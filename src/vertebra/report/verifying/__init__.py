@@ -10,8 +10,9 @@ network is needed, and nothing is changed. From the new scores the same code bui
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +25,7 @@ from vertebra.report.verifying.regrade import regraded
 from vertebra.spec import Json
 
 if TYPE_CHECKING:
-    from vertebra.report import Material
+    from vertebra.report import Composed, Material
 
 RESULTS = "results.json"
 DOCUMENTS = (RESULTS, "comparisons.json")
@@ -74,11 +75,11 @@ def verify(material: "Material", out: Path) -> Verification:
         composed = compose(anew)
         found, tallies = _numbers(standing, composed.texts)
         results = standing[RESULTS] if all(each.file != RESULTS for each in found) else None
-        damaged = _damaged(out, composed.texts, results)
+        damaged, compared = _damaged(out, composed, results)
         if damaged:  # it may have been built where no data was
-            without = _damaged(out, compose(replace(anew, data=None)).texts, results)
+            without, _ = _damaged(out, compose(replace(anew, data=None)), results)
             damaged = [each for each in damaged if each in without]
-    return Verification(tallies, tuple(found), tuple(damaged), len(composed.texts))
+    return Verification(tallies, tuple(found), tuple(damaged), compared)
 
 
 def _numbers(
@@ -96,29 +97,26 @@ def _numbers(
     return found, {name: Tally(numbers.get(name, 0), sum(each.benchmark == name for each in found)) for name in names}
 
 
-def _damaged(out: Path, texts: Mapping[str, bytes], results: Mapping[str, Json] | None) -> list[Damaged]:
-    """The files that are missing, not alike or of another report.
+def _damaged(out: Path, composed: "Composed", results: Mapping[str, Json] | None) -> tuple[list[Damaged], int]:
+    """The files that are missing, not alike or of another report; and how many were looked at.
 
     `results` are those that stand there, where their numbers count as equal: a last digit may differ between machines,
     and with it the fingerprint.
     """
-    computed = _fingerprint(json.loads(texts[RESULTS]))
+    computed = _fingerprint(json.loads(composed.texts[RESULTS]))
     stands = computed if results is None else _fingerprint(results)
-    others = {name: data.replace(computed, stands) for name, data in texts.items() if name not in DOCUMENTS}
-    found = list(_unlike(out, others))
-    found += [
-        Damaged(path.relative_to(out).as_posix(), "it is of another report") for path in publishing.stale(out, texts)
-    ]
-    return found
-
-
-def _unlike(out: Path, texts: Mapping[str, bytes]) -> Iterator[Damaged]:
-    for name, data in texts.items():
+    found, names = [], set()
+    for name, data in chain(composed.texts.items(), composed.models):
+        names.add(name)
+        if name in DOCUMENTS:
+            continue  # compared number by number
         path = out / name
         if not path.is_file():
-            yield Damaged(name, "it is missing")
-        elif not alike(name, path.read_bytes(), data):
-            yield Damaged(name, "it is not what the stored answers give")
+            found.append(Damaged(name, "it is missing"))
+        elif not alike(name, path.read_bytes(), data.replace(computed, stands)):
+            found.append(Damaged(name, "it is not what the stored answers give"))
+    foreign = [path.relative_to(out).as_posix() for path in publishing.stale(out, names)]
+    return [*found, *(Damaged(name, "it is of another report") for name in foreign)], len(names)
 
 
 def _document(path: Path) -> Mapping[str, Json]:
