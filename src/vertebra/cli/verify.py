@@ -1,8 +1,8 @@
 """`vertebra report STUDY --verify`: is a report what the stored answers give? Nothing is changed.
 
 $ vertebra report miniature --verify
-ok   pope         342 numbers
-FAIL gqa          298 numbers, 2 differ
+FAIL gqa   298 numbers, 1 differs
+ok   pope  342 numbers, all equal
 ...
 results.json: gqa/f/b/seed0/accuracy value is 99.0, computed 84.25 (step f/b/seed0/gqa/score).
 """
@@ -84,9 +84,9 @@ def _document(study: str, out: Path, found: "Verification", damaged: list[str]) 
 def _print(found: "Verification", damaged: list[str]) -> None:
     names = max(map(len, found.benchmarks), default=0)
     for name, (numbers, differing) in found.benchmarks.items():
-        figure = many(numbers, "number") + (f", {many(differing, 'value')} differ" if differing else ", all equal")
+        figure = many(numbers, "number") + _differing(differing)
         typer.echo(checked(not differing, name.ljust(names), figure))
-    figure = many(found.compared, "file") + (f", {len(found.files):,} differ" if found.files else ", all equal")
+    figure = many(found.compared, "file") + _differing(len(found.files))
     typer.echo(checked(not found.files, "files".ljust(names), figure))
     lines = [_told(each) for each in found.differences]
     lines += [f"{file}: {why}." for file, why in found.files]
@@ -97,6 +97,10 @@ def _print(found: "Verification", damaged: list[str]) -> None:
         typer.echo(f"... and {len(lines) - _SHOWN:,} more; --json names all.")
     if not lines:
         typer.echo("Every number is what the stored answers give. Pictures were not compared.")
+
+
+def _differing(number: int) -> str:
+    return f", {number:,} {'differs' if number == 1 else 'differ'}" if number else ", all equal"
 
 
 def _told(each: "Difference") -> str:
