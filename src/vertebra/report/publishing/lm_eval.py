@@ -48,22 +48,17 @@ def results_file(material: "Material", model: Published, digests: Mapping[str, s
 
 def results(material: "Material", model: Published) -> dict[str, Json]:
     """The aggregated results, without the hashes of the samples."""
-    record = model.results[-1].record
-    versions = record.get("versions")
-    seconds = sum(result.cell.answering.seconds for result in model.results if result.cell.answering)
-    template = _template(model)
     numbers = {result.name: _numbers(result) for result in model.results}
-    counts = {result.name: {"original": result.card.n, "effective": result.card.n} for result in model.results}
+    better = {result.name: {name: name != "std" for name in result.card.metrics} for result in model.results}
+    seconds = sum(result.cell.answering.seconds for result in model.results if result.cell.answering)
     return {
         "results": numbers,
         "group_subtasks": {name: [] for name in numbers},
         "configs": {result.name: _config(material, result) for result in model.results},
         "versions": {result.name: result.benchmark.grading for result in model.results},
         "n-shot": dict.fromkeys(numbers, 0),
-        "higher_is_better": {
-            result.name: {name: name != "std" for name in result.card.metrics} for result in model.results
-        },
-        "n-samples": counts,
+        "higher_is_better": better,
+        "n-samples": {result.name: dict.fromkeys(("original", "effective"), result.card.n) for result in model.results},
         "config": {
             "model": "vertebra" if model.adopted and model.adopted.endpoint else "hf",
             "model_args": f"pretrained={model.name}",
@@ -72,12 +67,18 @@ def results(material: "Material", model: Published) -> dict[str, Json]:
             "gen_kwargs": None,
             "random_seed": model.seed,
         },
-        "git_hash": record.get("commit"),
         "date": model.when.timestamp(),
-        "pretty_env_info": _environment(record),
-        "transformers_version": versions.get("transformers") if isinstance(versions, Mapping) else None,
-        "vertebra_version": versions.get("vertebra") if isinstance(versions, Mapping) else None,
-        "upper_git_hash": None,
+        **_environment(model.results[-1].record),
+        **_identity(model),
+        "total_evaluation_time_seconds": str(seconds),
+    }
+
+
+def _identity(model: Published) -> dict[str, Json]:
+    """Who was asked, and how it is spoken to."""
+    path = model.checkpoint / "chat_template.jinja" if model.checkpoint else None
+    template = path.read_text("utf-8") if path and path.is_file() else None
+    return {
         "model_source": "hf",
         "model_name": model.name,
         "model_name_sanitized": re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model.name),
@@ -86,7 +87,20 @@ def results(material: "Material", model: Published) -> dict[str, Json]:
         "fewshot_as_multiturn": None,
         "chat_template": template,
         "chat_template_sha": None if template is None else _sha(template),
-        "total_evaluation_time_seconds": str(seconds),
+    }
+
+
+def _environment(record: Mapping[str, Json]) -> dict[str, Json]:
+    """What it ran on, without the machine's name."""
+    found = record.get("versions")
+    versions = found if isinstance(found, Mapping) else {}
+    lines = [f"{name}: {record.get(name, 'unknown')}" for name in ("platform", "python")]
+    return {
+        "git_hash": record.get("commit"),
+        "upper_git_hash": None,
+        "pretty_env_info": "\n".join([*lines, *(f"{name}: {version}" for name, version in versions.items())]),
+        "transformers_version": versions.get("transformers"),
+        "vertebra_version": versions.get("vertebra"),
     }
 
 
@@ -177,20 +191,6 @@ def _generation(material: "Material", result: Result) -> dict[str, Json]:
         "num_beams": material.study.beams.get(result.name, 1),
         "max_gen_toks": result.benchmark.max_new_tokens,
     }
-
-
-def _environment(record: Mapping[str, Json]) -> str:
-    """What it ran on, without the machine's name."""
-    versions = record.get("versions")
-    lines = [f"{name}: {record.get(name, 'unknown')}" for name in ("platform", "python")]
-    lines += [f"{name}: {version}" for name, version in versions.items()] if isinstance(versions, Mapping) else []
-    return "\n".join(lines)
-
-
-def _template(model: Published) -> str | None:
-    """The chat format that lies in the checkpoint."""
-    path = model.checkpoint / "chat_template.jinja" if model.checkpoint else None
-    return path.read_text("utf-8") if path and path.is_file() else None
 
 
 def _sha(text: str) -> str:
