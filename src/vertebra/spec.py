@@ -279,6 +279,8 @@ class Study(Spec):
     """By benchmark, with how many its answers are searched; all others with one."""
     engine: Literal["reference"] | None = None
     """By default answers come from the engine that shares what questions share; `reference` is `generate` alone."""
+    stands_for: Mapping[str, str] = {}
+    """By backbone or family, the published one whose place it takes where published claims are checked."""
     catalog: Path | None = None
     """A folder beside the file with further backbones/, families/, mixtures/."""
 
@@ -297,18 +299,6 @@ class Study(Spec):
             if name in self.backbones:
                 raise PydanticCustomError("taken", "{name} is adopted and a backbone; rename it", {"name": repr(name)})
         return self
-
-
-class Reference(Spec):
-    """A published table, to be shown beside a study's own numbers."""
-
-    name: str = ""
-    title: str
-    source: Annotated[str, Field(pattern=r"^https?://[^\s()<>]+$")]
-    notes: Mapping[str, str] = {}
-    """By benchmark, what about its numbers is not as the benchmark's protocol says, or is not said."""
-    models: Mapping[str, Mapping[str, float]]
-    """By `family/backbone` and benchmark, the headline metric."""
 
 
 class Device(Spec):

@@ -155,6 +155,7 @@ BENCHMARK = Benchmark(
     name="mme",
     title="MME",
     protocol="llava",
+    capability="perception",
     headline="perception",
     axis=(750, 2000),  # guessing is right half of the time, on both questions a quarter of the time
     max_new_tokens=128,

@@ -181,6 +181,7 @@ _BENCHMARK = Benchmark(
     name="pope",
     title="POPE",
     protocol="llava",
+    capability="hallucination",
     headline="f1",
     axis=(50, 100),
     max_new_tokens=128,

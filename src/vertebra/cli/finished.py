@@ -21,7 +21,7 @@ def material(drawn: "Drawn") -> "Material":
     from vertebra.catalog import Catalog
     from vertebra.report import Material
 
-    study = drawn.plan.study
+    study, catalog = drawn.plan.study, Catalog.installed()
     cells = finished(drawn)
     if all(cell.scorecard is None for cell in cells):
         raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
@@ -30,7 +30,8 @@ def material(drawn: "Drawn") -> "Material":
         cells,
         drawn.benchmarks,
         data=data_folder(drawn),
-        references=Catalog.installed().references(),
+        references=catalog.references(),
+        claims=catalog.all_claims(),
         audit=audit_plan(drawn.plan, drawn.catalog, drawn.store),
     )
 

@@ -154,6 +154,9 @@ class Benchmark:
     title: str
     protocol: str
     """Split, release or judge: what makes numbers of the same name comparable."""
+    capability: str
+    """What it mostly asks for, as findings group benchmarks: `language and knowledge`, `perception`, `OCR`,
+    `hallucination`, `region`, or a plug-in's own word."""
     headline: str
     """The metric that stands for the benchmark in tables."""
     axis: tuple[float, float]

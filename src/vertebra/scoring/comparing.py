@@ -105,13 +105,20 @@ class Aligned:
     """Arms on the questions that all their results have."""
 
     protocol: str
-    n: int
+    questions: Sequence[str]
+    """Their ids."""
     clusters: int
     left_out: Mapping[str, int]
     """Questions of each arm that another one does not have."""
     tables: Mapping[str, Sequence[Table]]
     """Of each arm, by seed; their rows are the same clusters."""
     scores: Mapping[str, Sequence[Sequence[float]]]
+    """Of each arm, by seed and question."""
+
+    @property
+    def n(self) -> int:
+        """How many questions."""
+        return len(self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ def align(benchmark: Benchmark, arms: Mapping[str, Sequence[Measured]]) -> Align
         )
     scores = {arm: [[each.questions[name].score for name in names] for each in found] for arm, found in arms.items()}
     left_out = {arm: max(len(each.questions) for each in found) - len(names) for arm, found in arms.items()}
-    return Aligned(results[0].protocol, len(names), len(set(clusters)), left_out, tables, scores)
+    return Aligned(results[0].protocol, names, len(set(clusters)), left_out, tables, scores)
 
 
 def compare(

@@ -44,6 +44,8 @@ class Difference:
     value: float
     error: float
     """Its standard error, of questions and seeds."""
+    freedom: float
+    """Degrees of freedom of that."""
     ci95: Interval
     bootstrap95: Interval | None
     """Between which 95 % of the bootstrap resamples of clusters lie, where they were drawn; of questions alone."""
@@ -154,6 +156,7 @@ def _difference(a: _Side, b: _Side, chance: Chance | None, drawn: Interval | Non
         b=float(b.values.mean()),
         value=value,
         error=error,
+        freedom=trusted,
         ci95=(value - half, value + half),
         bootstrap95=drawn,
         p=chance.p,
