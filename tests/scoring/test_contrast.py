@@ -38,7 +38,7 @@ def test_a_seed_is_taken_to_move_all_benchmarks_together():
 def test_a_paired_difference_is_told_between_chance_and_ceiling():
     drawn = answers(np.random.default_rng(0), [0.6, 0.8], 300, 1, studies=1)
     a, b = (next(accuracy_tables(drawn[:, [model]])) for model in (0, 1))
-    found = differences(accuracy, [a], [b])["accuracy"]
+    found = differences(accuracy, [a], [b], {"accuracy": None})["accuracy"]
     scaled = part(found, (25, 100), 300, seeds=2)
     assert scaled.value == pytest.approx(found.value / 0.75)
     assert scaled.questions == (pytest.approx(found.questions / 0.75**2), 299)

@@ -181,7 +181,9 @@ def compare(
     scores_a, scores_b = aligned.scores[a], aligned.scores[b]
     pair = mcnemar(scores_a[0], scores_b[0]) if len(scores_a) == len(scores_b) == 1 else None
     single = pair is not None and aligned.n == aligned.clusters
-    found = differences(benchmark.metrics, aligned.tables[a], aligned.tables[b], names, single, bootstrap)
+    found = differences(
+        benchmark.metrics, aligned.tables[a], aligned.tables[b], benchmark.bounds, names, single, bootstrap
+    )
     return Comparison(benchmark, aligned, a, b, found, pair)
 
 

@@ -49,6 +49,8 @@ class Contrast:
     """And below."""
     tested: float | None = None
     """The p value of a better test than the t test of value and variance, where there is one."""
+    told: Interval | None = None
+    """The 95 % interval, where there is a better one than value ± t · error."""
 
     @property
     def error(self) -> float:
@@ -58,6 +60,8 @@ class Contrast:
     @property
     def ci95(self) -> Interval:
         """The 95 % interval."""
+        if self.told:
+            return self.told
         half = quantile(self.freedom) * self.error
         return self.value - half, self.value + half
 
@@ -76,7 +80,8 @@ class Contrast:
 
     def reversed(self) -> "Contrast":
         """The other model less the one."""
-        return replace(self, value=-self.value, higher=self.lower, lower=self.higher)
+        told = (-self.told[1], -self.told[0]) if self.told else None
+        return replace(self, value=-self.value, higher=self.lower, lower=self.higher, told=told)
 
     def _beyond(self, distance: float) -> float:
         """The share of Student's t above a distance in the metric's unit."""
@@ -94,6 +99,7 @@ def single(difference: Difference) -> Contrast:
         higher=int(difference.value > 0),
         lower=int(difference.value < 0),
         tested=difference.p,
+        told=difference.ci95,
     )
 
 
