@@ -36,7 +36,8 @@ from vertebra.costs import Rung, Samples, Training
 from vertebra.data import Eyes, Pack, Packer
 from vertebra.data.packing import place
 from vertebra.prefetching import prefetched
-from vertebra.spec import Runtime, Stage
+from vertebra.runtime import Runtime
+from vertebra.spec import Stage
 from vertebra.train.budget import fitting, training_of
 from vertebra.train.distributed import Ranks
 from vertebra.train.fit import learn

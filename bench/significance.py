@@ -97,7 +97,7 @@ def _differences(studies: int) -> float:
     rng, held = np.random.default_rng(2), []
     for number in range(studies):
         images, each = _SIZES[number % len(_SIZES)]
-        share, by = _SHARES[number % 4], (0.0, 0.02, 0.05)[number % 3]
+        share, by = _SHARES[number % len(_SHARES)], (0.0, 0.02, 0.05)[number % 3]
         right = answers(rng, [share, share + by], images, each, alike=(0.5, 0.8)[number % 2])
         a, b = (next(accuracy_tables(right[:, [place]])) for place in range(2))
         low, high = differences(accuracy, [a], [b], flips=16)["accuracy"].ci95

@@ -92,7 +92,8 @@ from pathlib import Path
 from vertebra import engine
 from vertebra.errors import VertebraError
 from vertebra.plan import Plan, Step
-from vertebra.spec import Runtime, Study
+from vertebra.runtime import Runtime
+from vertebra.spec import Study
 from vertebra.store import Store
 
 store, workers, steps = Store(Path(sys.argv[1])), int(sys.argv[2]), json.loads(sys.argv[3])

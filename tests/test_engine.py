@@ -15,7 +15,7 @@ from vertebra import engine
 from vertebra.engine import Event, Failed, Finished, Outcome, Started, Ticked, check_inputs, missing_steps
 from vertebra.errors import ConfigError, DataError, StoreBusy
 from vertebra.plan import Plan, Step
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.store import Store
 
 

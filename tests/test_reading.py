@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from vertebra.errors import ConfigError, DataError, UnknownName, VertebraError
 from vertebra.reading import read_spec, with_setting, with_value
-from vertebra.spec import Backbone, Family, Lora, Runtime, Stage, Study
+from vertebra.runtime import Runtime
+from vertebra.spec import Backbone, Family, Lora, Stage, Study
 
 BACKBONE = "weights: builtin:tiny\nchat: phi_3\nimage: <image>\npad: <pad>\nstop: [<|end|>]\n"
 FAMILY = (

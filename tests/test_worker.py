@@ -17,7 +17,8 @@ from tests.judge_server import judging, said
 
 from vertebra.catalog import Catalog
 from vertebra.plan import Kind, Step
-from vertebra.spec import Json, Runtime
+from vertebra.runtime import Runtime
+from vertebra.spec import Json
 from vertebra.store import Store
 from vertebra.worker import Job
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from vertebra.errors import ConfigError, UnknownName
+from vertebra.literature import Claims, Reference
 from vertebra.reading import read_spec, read_text
-from vertebra.spec import Backbone, Device, Family, Mixture, Reference, Spec, Study
+from vertebra.spec import Backbone, Device, Family, Mixture, Spec, Study
 
-Shelf = Literal["backbones", "devices", "families", "mixtures", "studies", "templates", "reference", "settings"]
+Shelf = Literal[
+    "backbones", "devices", "families", "mixtures", "studies", "templates", "reference", "settings", "claims"
+]
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
 
@@ -67,9 +70,21 @@ class Catalog:
         """The mixture of this name."""
         return read_spec(self.path("mixtures", name), Mixture)
 
+    def reference(self, name: str) -> Reference:
+        """The published table of this name."""
+        return read_spec(self.path("reference", name), Reference)
+
     def references(self) -> list[Reference]:
         """All published tables."""
-        return [read_spec(self.path("reference", name), Reference) for name in self.names("reference")]
+        return [self.reference(name) for name in self.names("reference")]
+
+    def claims(self, name: str) -> Claims:
+        """The published claims of this name."""
+        return read_spec(self.path("claims", name), Claims)
+
+    def all_claims(self) -> list[Claims]:
+        """All published claims."""
+        return [self.claims(name) for name in self.names("claims")]
 
     def template(self, name: str) -> str:
         """The Jinja text of a chat format, behind what all formats share: how a message's parts become text."""
@@ -113,4 +128,5 @@ _SINGULAR: dict[Shelf, str] = {
     "templates": "chat format",
     "reference": "published table",
     "settings": "published settings",
+    "claims": "published claims",
 }

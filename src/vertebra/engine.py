@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 from vertebra.errors import DataError, Stopped
 from vertebra.files import storing
 from vertebra.plan import Plan, Step
-from vertebra.spec import Runtime, Stage, check_installed
+from vertebra.runtime import Runtime, check_installed
+from vertebra.spec import Stage
 from vertebra.store import Store
 from vertebra.worker import Job
 

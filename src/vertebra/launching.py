@@ -26,7 +26,8 @@ from typing import IO
 from vertebra.bench import Bench
 from vertebra.errors import Stopped, VertebraError
 from vertebra.files import write_atomically
-from vertebra.spec import Json, Runtime
+from vertebra.runtime import Runtime
+from vertebra.spec import Json
 
 MARK = "vertebra "
 _SECONDS_BETWEEN_LOOKS = 0.2

@@ -1,7 +1,7 @@
-"""The nouns of a study, as read from YAML: what decides a result (Spec) and how it is run (Runtime).
+"""The nouns of a study, as read from YAML: what decides a result.
 
-A Spec is hashed into the key of every step that depends on it; a Runtime is recorded and never hashed. Names and
-titles are for people and are left out of the hash. A whole study:
+A Spec is hashed into the key of every step that depends on it; names and titles are for people and are left out of the
+hash. How a study is run (`runtime.py`) is recorded and never hashed. A whole study:
 
     study: miniature
     families: [tiny-llava-1.5, tiny-vip-llava]
@@ -12,15 +12,14 @@ titles are for people and are left out of the hash. A whole study:
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
@@ -35,14 +34,15 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-def _distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+def distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """A tuple that names nothing twice."""
     for place, value in enumerate(values):
         if value in values[:place]:
             raise PydanticCustomError("repeated", "{value} is given twice", {"value": repr(value)})
     return values
 
 
-Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(distinct)]
 
 
 class Spec(BaseModel):
@@ -104,7 +104,7 @@ class Lora(Spec):
     def check_installed(self) -> None:
         """`ConfigError` when a package that it needs is not there."""
         if self.quantize == "4bit":
-            _demand("bitsandbytes", "qlora", "`quantize: 4bit`", "take `quantize: none`")
+            demand_package("bitsandbytes", "qlora", "`quantize: 4bit`", "take `quantize: none`")
 
 
 class Stage(Spec):
@@ -269,7 +269,7 @@ class Study(Spec):
     adopt: Mapping[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], Adopted] = {}
     """By the name that stands in a backbone's place in tables."""
     benchmarks: Literal["all"] | Names = "all"
-    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)] = (0,)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(distinct)] = (0,)
     data: str | None = None
     """The maker that writes the data folder as a step of the study; without one the folder is given by --data."""
     judge: Judge | None = None
@@ -279,6 +279,8 @@ class Study(Spec):
     """By benchmark, with how many its answers are searched; all others with one."""
     engine: Literal["reference"] | None = None
     """By default answers come from the engine that shares what questions share; `reference` is `generate` alone."""
+    stands_for: Mapping[str, str] = {}
+    """By backbone or family, the published one whose place it takes where published claims are checked."""
     catalog: Path | None = None
     """A folder beside the file with further backbones/, families/, mixtures/."""
 
@@ -299,18 +301,6 @@ class Study(Spec):
         return self
 
 
-class Reference(Spec):
-    """A published table, to be shown beside a study's own numbers."""
-
-    name: str = ""
-    title: str
-    source: Annotated[str, Field(pattern=r"^https?://[^\s()<>]+$")]
-    notes: Mapping[str, str] = {}
-    """By benchmark, what about its numbers is not as the benchmark's protocol says, or is not said."""
-    models: Mapping[str, Mapping[str, float]]
-    """By `family/backbone` and benchmark, the headline metric."""
-
-
 class Device(Spec):
     """An accelerator to train on."""
 
@@ -324,73 +314,8 @@ class Device(Spec):
     """The most of it that large products have been measured to reach."""
 
 
-def _switch(value: object) -> object:
-    """YAML 1.1 reads on and off as true and false."""
-    return ("on" if value else "off") if isinstance(value, bool) else value
-
-
-Service = Literal["tensorboard", "wandb", "trackio", "mlflow"]
-"""What can show a training run while it goes on; each is a package of this name."""
-
-
-class Part(NamedTuple):
-    """Which of how many processes, from 1, that share a model's questions."""
-
-    number: PositiveInt = 1
-    of: PositiveInt = 1
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is no other."""
-        return self.of == 1
-
-
-class Runtime(BaseModel):
-    """How a study is run (docs/training.md). No field of it may move a result, and none is hashed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-    data: Path | None = None
-    """The folder with the mixtures' and benchmarks' files, where no maker writes them."""
-    workers: PositiveInt = 1
-    """Crews that run side by side, each in a process of its own."""
-    checkpoint_seconds: PositiveFloat = 30.0
-    """Longest training time that a crash can cost."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """What models run on; `auto` is the accelerator where there is one."""
-    devices: PositiveInt = 1
-    """Processes that train one model together."""
-    launcher: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """The words of a command that starts them, [srun, torchrun, --nnodes=2]; empty is torchrun on this machine."""
-    packing: Literal["auto", "padded"] = "auto"
-    """`auto` lays samples end to end where the backbone can keep them apart, `padded` fills up the shorter ones."""
-    pack_tokens: PositiveInt | None = None
-    """Tokens that go through a model at a time; None is chosen from memory."""
-    recompute: Literal["auto", "none", "selective", "full"] = "auto"
-    """What the backward pass computes anew instead of keeping it; `auto` is as little as fits into memory."""
-    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
-    """Whether torch.compile makes kernels for the model's layers."""
-    decoders: PositiveInt | None = None
-    """Threads that decode images for each process; None follows from its cores."""
-    concurrency: PositiveInt = 16
-    """Questions put to an endpoint at a time."""
-    peak_tflops: PositiveFloat | None = None
-    """Dense bf16 matmul peak of one device in TFLOP/s, that MFU is told against; None leaves MFU out."""
-    part: Part = Part()
-    """What this process answers of the model's questions; those that share them need not know of each other."""
-    show: Annotated[int, Field(ge=0)] = 0
-    """Answers of each benchmark that are told as they come."""
-    tracking: Annotated[tuple[Service, ...], AfterValidator(_distinct)] = ()
-    """Where training shows itself beside log.jsonl."""
-
-
-def check_installed(services: Iterable[Service]) -> None:
-    """`ConfigError` naming the extra to install when the package of one of the services is not there."""
-    for service in services:
-        _demand(service, service, f"`tracking: [{service}]`", f"take {service} out of `tracking`")
-
-
-def _demand(package: str, extra: str, option: str, instead: str) -> None:
+def demand_package(package: str, extra: str, option: str, instead: str) -> None:
+    """`ConfigError` naming the extra to install when the package that an option needs is not there."""
     found = find_spec(package)
     if found is None or found.origin is None:  # or a mere folder, such as the one that wandb writes
         raise ConfigError(

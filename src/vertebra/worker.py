@@ -36,8 +36,9 @@ from vertebra.collector import uncollected
 from vertebra.errors import Stopped, UnknownName, VertebraError
 from vertebra.files import append_rows, storage_error, write_atomically
 from vertebra.plan import Kind, Step
+from vertebra.runtime import Runtime
 from vertebra.source import locate
-from vertebra.spec import Backbone, Json, Judge, Runtime
+from vertebra.spec import Backbone, Json, Judge
 from vertebra.store import Store
 
 _SECONDS_BETWEEN_REPORTS = 0.2

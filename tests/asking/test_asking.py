@@ -12,7 +12,7 @@ from vertebra.asking.asking import ask
 from vertebra.asking.ledger import Ledger
 from vertebra.asking.questions import Batch, Decoding, Picture, Question, by_picture, questions_of
 from vertebra.errors import DataError, Stopped
-from vertebra.spec import Part
+from vertebra.runtime import Part
 
 
 class Echo:

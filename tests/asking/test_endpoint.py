@@ -21,7 +21,8 @@ from vertebra.asking.questions import Decoding, Picture, Question
 from vertebra.bench import Bench
 from vertebra.endpoint import Server
 from vertebra.errors import ConfigError, DataError, Refused, Stopped, VertebraError
-from vertebra.spec import Json, Runtime
+from vertebra.runtime import Runtime
+from vertebra.spec import Json
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import constant_mark, draw
 from vertebra.visual.regions import region

@@ -8,7 +8,7 @@ from tests.conftest import Workshop, pretend
 
 from vertebra.cli.runtime import read_runtime
 from vertebra.errors import ConfigError
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 
 SMALL = "families: [eyes]\nbackbones: [ada]\nbenchmarks: [pope]\ndata: pope\n"
 

@@ -10,7 +10,7 @@ from transformers import LlavaNextConfig, LlavaNextForConditionalGeneration
 from vertebra.errors import ConfigError, DataError, Refused
 from vertebra.model import load, save
 from vertebra.model.checkpoint import device_for
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from vertebra.model.checkpoint import Checkpoint, read
 from vertebra.predict import predict
 from vertebra.predict.foreign import Foreign
 from vertebra.predict.likeness import as_ours
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import constant_mark, draw
 from vertebra.visual.regions import region

@@ -20,7 +20,7 @@ from vertebra.asking.questions import questions_of
 from vertebra.bench import Bench
 from vertebra.predict import predict, step
 from vertebra.predict.shared import Shared
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 
 whole = Shared.answers
 

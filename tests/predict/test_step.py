@@ -21,7 +21,7 @@ from vertebra.files import read_rows
 from vertebra.model import load, save
 from vertebra.predict import predict
 from vertebra.report import Answering
-from vertebra.spec import Part, Runtime
+from vertebra.runtime import Part, Runtime
 from vertebra.visual.images import read_image
 from vertebra.visual.marks import draw
 

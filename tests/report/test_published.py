@@ -10,11 +10,12 @@ import pytest
 
 from vertebra.benchmarks import of_a_study
 from vertebra.catalog import Catalog
+from vertebra.literature import Reference
 from vertebra.report import Cell, write_report
 from vertebra.report.grid import build_grid
 from vertebra.report.published import beside
 from vertebra.report.tables import published_markdown
-from vertebra.spec import Reference, Study
+from vertebra.spec import Study
 
 STUDY = """
 llava-1.5,llama-3-8b,72.3,65.8,74.0,87.1,75.2,35.9,50.0,1496.1,58.0,79.6,63.2,69.0,,,,

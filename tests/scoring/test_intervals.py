@@ -1,5 +1,7 @@
 """Intervals of single scores. Golden values are of statsmodels 0.15.0 and scipy 1.17.1."""
 
+import json
+
 import numpy as np
 import pytest
 from tests.scoring.studies import accuracy_tables, answers, f1, f1_table
@@ -8,6 +10,7 @@ from vertebra import benchmarks
 from vertebra.scoring.benchmark import Sample, Verdict
 from vertebra.scoring.intervals import ci95, freedom, interval, variance
 from vertebra.scoring.metrics import accuracy, leave_one_out, tabulate
+from vertebra.scoring.scorecard import stored
 
 HITS = [1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1]
 
@@ -90,9 +93,27 @@ def test_every_metric_of_every_benchmark_has_an_interval_that_holds_it(name):
         runs = tuple(points[chosen.judging.layout]() for _ in range(3)) if chosen.judging else ()
         hit = float(rng.random() < 0.7)
         verdicts.append(Verdict(asked.id, hit, "yes" if hit else "no", runs=runs))
-    table = tabulate(chosen.tallies(samples, verdicts), [sample.cluster for sample in samples])
-    found, scores = ci95(chosen.metrics, table, chosen.bounds), chosen.summarise(samples, verdicts)
-    assert found.keys() == scores.metrics.keys()
-    for metric, (low, high) in found.items():
-        assert low <= scores.metrics[metric] <= high
-        assert low < high or scores.metrics[metric] == 0
+    card = json.loads(json.dumps(stored(chosen, samples, verdicts).scorecard))
+    assert card["ci95"].keys() == card["metrics"].keys()
+    groups = [(card["metrics"], card["ci95"])]
+    assert card["groups"].keys() == card["group_ci95"].keys()
+    for dimension, by_value in card["groups"].items():
+        groups += [(metrics, card["group_ci95"][dimension][value]) for value, metrics in by_value.items()]
+    for metrics, found in groups:
+        assert metrics.keys() - found.keys() == metrics.keys() & set(chosen.counts)
+        for metric, (low, high) in found.items():
+            assert low <= metrics[metric] <= high
+            assert low < high or metrics[metric] == 0
+
+
+def test_a_group_s_interval_is_wider_than_that_of_all():
+    chosen, rng = benchmarks.benchmark("pope"), np.random.default_rng(4)
+    samples = [sample_of(at) for at in range(300)]
+    hits = rng.random(300) < 0.7
+    verdicts = [Verdict(asked.id, float(hit), "yes" if hit else "no") for asked, hit in zip(samples, hits, strict=True)]
+    card = stored(chosen, samples, verdicts).scorecard
+
+    def wide(ends):
+        return ends[1] - ends[0]
+
+    assert wide(card["ci95"]["accuracy"]) < 0.75 * wide(card["group_ci95"]["subset"]["random"]["accuracy"])

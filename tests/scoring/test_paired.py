@@ -39,8 +39,8 @@ def test_answers_that_are_partly_right_have_no_mcnemar():
     assert mcnemar([0.3, 1.0], [1.0, 1.0]) is None
 
 
-def test_independent_questions_get_the_paired_t_interval():
-    found = differences(accuracy, [table_of(A)], [table_of(B)])["accuracy"]
+def test_independent_questions_of_a_metric_without_ends_get_the_paired_t_interval():
+    found = differences(accuracy, [table_of(A)], [table_of(B)], {"accuracy": None})["accuracy"]
     low, high = -12.933054322360092, 20.433054322360092  # 100 * ttest_rel(B, A).confidence_interval()
     assert (found.value, *found.ci95) == pytest.approx((3.75, low, high), abs=1e-9)
 
@@ -103,6 +103,19 @@ def test_of_ten_thousand_differences_the_interval_holds_the_truth_in_95_percent(
     found = [held(images, each, 2_000) for images, each in SIZES]
     assert 9_400 <= sum(found) <= 9_600
     assert all(1_870 <= number <= 1_930 for number in found)
+
+
+@pytest.mark.parametrize(("images", "each"), [(60, 1), (24, 3), (218, 1)])
+@pytest.mark.parametrize("alike", [0.5, 0.95])
+def test_where_hardly_an_answer_differs_the_interval_is_rather_too_wide(images, each, alike):
+    """Value ± t · error holds 75 to 95 % of these."""
+    rng, number = np.random.default_rng(images), 0
+    right = answers(rng, [0.95, 0.97], images, each, alike=alike, studies=800)
+    for a, b in zip(accuracy_tables(right[:, :1]), accuracy_tables(right[:, 1:]), strict=True):
+        low, high = differences(accuracy, [a], [b], flips=16)["accuracy"].ci95
+        number += low <= 2 <= high
+        assert -100 <= low <= high <= 100
+    assert number >= 0.945 * 800
 
 
 @pytest.mark.parametrize(("images", "each", "studies"), [(60, 1, 1_500), (500, 1, 500), (60, 3, 100)])

@@ -26,7 +26,9 @@ def grade(asked: Sample, text: str) -> Verdict:
     return Verdict(asked.id, float(text in asked.gold), text)
 
 
-NAMING = Benchmark("naming", "Naming", "test", "accuracy", (0, 100), 8, 1, 1, ("names.json",), read, grade)
+NAMING = Benchmark(
+    "naming", "Naming", "test", "perception", "accuracy", (0, 100), 8, 1, 1, ("names.json",), read, grade
+)
 TRUTHS = ["cat", "dog", "cow", "hen"]
 SAMPLES = [sample(name, index) for index, name in enumerate(TRUTHS)]
 ANSWERS = {"0": Answer("cat"), "1": Answer("cow"), "2": Answer("cow")}

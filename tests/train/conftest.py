@@ -24,7 +24,8 @@ from vertebra.data import Eyes, Pack, Packer, Schedule
 from vertebra.files import read_rows
 from vertebra.model import VisionLanguageModel
 from vertebra.plan import Step, draw_plan
-from vertebra.spec import Runtime, Study
+from vertebra.runtime import Runtime
+from vertebra.spec import Study
 from vertebra.train.distributed import Ranks
 from vertebra.train.stage import Recipe
 

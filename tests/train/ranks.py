@@ -12,7 +12,7 @@ from typing import Any
 
 from vertebra.bench import Bench
 from vertebra.errors import VertebraError
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train.distributed import Ranks, joined
 from vertebra.train.stage import run_stage
 

@@ -15,7 +15,7 @@ from tests.anatomy import parts
 from tests.train.conftest import ALONE, EAGER, STEPS, WORDS_FIRST, Training, forgetful
 
 from vertebra.errors import DataError, Stopped, VertebraError
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import train
 from vertebra.train.checkpoints import Checkpoints
 from vertebra.train.optimizer import optimizer_of
@@ -28,7 +28,7 @@ KILLED = """
 import json, sys
 from tests.killing import until_done
 from vertebra.bench import Bench
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import diary, train
 
 diary._SECONDS_BETWEEN_LINES = -1.0  # the log has every step

@@ -20,7 +20,7 @@ from vertebra.bench import Bench
 from vertebra.data import Schedule
 from vertebra.errors import Stopped
 from vertebra.model import save
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import train
 from vertebra.train.distributed import joined, settle
 

@@ -14,7 +14,7 @@ from vertebra.data import Eyes, Schedule
 from vertebra.errors import DataError, VertebraError
 from vertebra.files import read_rows
 from vertebra.model import load, save
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import train
 from vertebra.train.fit import learn
 from vertebra.train.learner import Learner

@@ -16,7 +16,8 @@ from vertebra.engine import check_inputs
 from vertebra.errors import ConfigError, Stopped, VertebraError
 from vertebra.model import VisionLanguageModel, load, save
 from vertebra.model.checkpoint import Network
-from vertebra.spec import Lora, Runtime
+from vertebra.runtime import Runtime
+from vertebra.spec import Lora
 from vertebra.train import train
 from vertebra.train.fit import learn
 from vertebra.train.learner import Learner

@@ -19,7 +19,7 @@ from tests.train.conftest import Training
 from vertebra.bench import Bench
 from vertebra.errors import Stopped, VertebraError
 from vertebra.model import save
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import train
 
 TWO = Runtime(devices=2, checkpoint_seconds=1e-9)
@@ -29,7 +29,7 @@ STEPS = 60
 LAUNCHING = """
 import json, sys
 from vertebra.bench import Bench
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.launching import launch
 
 def progress(done, total, unit, note=""):

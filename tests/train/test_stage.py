@@ -12,7 +12,7 @@ from transformers import StableLmConfig, StableLmForCausalLM
 from vertebra.chat import Conversation, Turn
 from vertebra.errors import Stopped
 from vertebra.files import read_rows
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train import train
 from vertebra.train.stage import Recipe
 

@@ -10,7 +10,7 @@ from vertebra.asking.ledger import Ledger
 from vertebra.asking.questions import Batch, Group, Question, questions_of
 from vertebra.errors import Stopped
 from vertebra.prefetching import prefetched
-from vertebra.spec import Part
+from vertebra.runtime import Part
 
 
 class Said(NamedTuple):

@@ -25,7 +25,8 @@ from vertebra.asking.step import answer
 from vertebra.bench import Bench
 from vertebra.endpoint import Chat, Reply, Server, base_url
 from vertebra.errors import ConfigError, Refused, Stopped, VertebraError
-from vertebra.spec import Json, Runtime
+from vertebra.runtime import Runtime
+from vertebra.spec import Json
 from vertebra.visual.images import FORMATS, orientation, read_image
 from vertebra.visual.marks import draw
 

@@ -20,7 +20,8 @@ from vertebra.asking.samples import Asked, about_the_same, asked
 from vertebra.bench import Bench
 from vertebra.errors import VertebraError
 from vertebra.files import write_atomically
-from vertebra.spec import Json, Part, Runtime, canonical, digest
+from vertebra.runtime import Part, Runtime
+from vertebra.spec import Json, canonical, digest
 from vertebra.store import Fingerprints
 
 

@@ -77,6 +77,7 @@ BENCHMARK = Benchmark(
     name="gqa",
     title="GQA",
     protocol="testdev_balanced",
+    capability="perception",
     headline="accuracy",
     axis=(0, 100),
     max_new_tokens=128,

@@ -105,6 +105,7 @@ BENCHMARK = Benchmark(
     name="llava_wild",
     title="LLaVA-Bench (in the wild)",
     protocol="llava",
+    capability="language and knowledge",
     headline="relative_score",
     axis=(0, 100),
     max_new_tokens=1024,

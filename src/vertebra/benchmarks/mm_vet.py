@@ -65,6 +65,7 @@ BENCHMARK = Benchmark(
     name="mm_vet",
     title="MM-Vet",
     protocol="v1",
+    capability="language and knowledge",
     headline="total",
     axis=(0, 100),
     max_new_tokens=1024,

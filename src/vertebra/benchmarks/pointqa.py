@@ -52,6 +52,7 @@ _OFFICIAL = Benchmark(
     name="pointqa",
     title="PointQA-LookTwice",
     protocol="vip-llava",
+    capability="region",
     headline="accuracy",
     axis=(0, 100),
     max_new_tokens=128,

@@ -181,6 +181,7 @@ _BENCHMARK = Benchmark(
     name="pope",
     title="POPE",
     protocol="llava",
+    capability="hallucination",
     headline="f1",
     axis=(50, 100),
     max_new_tokens=128,
@@ -191,6 +192,8 @@ _BENCHMARK = Benchmark(
     grade=_grade,
     tally=_tally,
     metrics=_metrics,
+    bounds={"yes_ratio": (0, 1)},
+    counts=("tp", "fp", "tn", "fn"),
     group_metrics=_group_metrics,
     officially="labels are taken by their place in the subset, whatever questions they belong to; officially a missing "
     "answer also shifts those after it, and a subset without a predicted yes stops it.",

@@ -121,6 +121,7 @@ BENCHMARK = Benchmark(
     name="scienceqa",
     title="ScienceQA-IMG",
     protocol="test",
+    capability="language and knowledge",
     headline="image_accuracy",
     axis=(40, 100),  # a guess among 2 to 5 choices is right 40.0 % of the time
     max_new_tokens=1024,

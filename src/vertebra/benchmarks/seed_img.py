@@ -148,6 +148,7 @@ _OFFICIAL = Benchmark(
     name="seed_img",
     title="SEED-Bench image",
     protocol="llava",
+    capability="perception",
     headline="accuracy",
     axis=(25, 100),
     max_new_tokens=128,

@@ -151,6 +151,7 @@ BENCHMARK = Benchmark(
     name="textvqa",
     title="TextVQA (val)",
     protocol="val-0.5.1+ocr",
+    capability="OCR",
     headline="accuracy",
     axis=(0, 100),
     max_new_tokens=128,

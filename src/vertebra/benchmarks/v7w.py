@@ -70,6 +70,7 @@ _OFFICIAL = Benchmark(
     name="v7w",
     title="Visual7W",
     protocol="vip-llava",
+    capability="region",
     headline="accuracy",
     axis=(25, 100),
     max_new_tokens=128,

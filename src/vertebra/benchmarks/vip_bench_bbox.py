@@ -72,6 +72,7 @@ def benchmark(split: str, title: str) -> Benchmark:
         name=f"vip_bench_{split}",
         title=title,
         protocol=split,
+        capability="region",
         headline="total",
         axis=(0, 100),
         max_new_tokens=1024,

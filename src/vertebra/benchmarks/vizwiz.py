@@ -114,6 +114,7 @@ BENCHMARK = Benchmark(
     name="vizwiz",
     title="VizWiz (val)",
     protocol="val+m4c",
+    capability="perception",
     headline="accuracy",
     axis=(0, 100),
     max_new_tokens=128,

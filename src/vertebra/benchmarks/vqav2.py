@@ -129,6 +129,7 @@ BENCHMARK = Benchmark(
     name="vqav2",
     title="VQAv2 (val)",
     protocol="v2-val2014+m4c",
+    capability="perception",
     headline="accuracy",
     axis=(0, 100),
     max_new_tokens=128,

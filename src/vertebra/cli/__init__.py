@@ -18,6 +18,7 @@ from vertebra.cli.convert import convert
 from vertebra.cli.draw import mark, show
 from vertebra.cli.eval import eval_
 from vertebra.cli.fetch import fetch
+from vertebra.cli.findings import findings
 from vertebra.cli.regions import regions
 from vertebra.cli.score import score
 from vertebra.cli.study import plan, report, run, status
@@ -49,7 +50,8 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_vertebra)
-    for command in (plan, run, status, report, audit, score, compare, check, fetch, convert, regions, show, mark):
+    reading = (report, findings, audit, score, compare)
+    for command in (plan, run, status, *reading, check, fetch, convert, regions, show, mark):
         app.command()(command)
     app.command("eval")(eval_)
     return app

@@ -4,6 +4,7 @@ $ vertebra compare a.jsonl b.jsonl --benchmark pope --annotations pope/         
 $ vertebra compare llava-1.5/vicuna-7b llava-1.5/llama-3-8b --store DIR          models of a store, all their seeds
 $ vertebra compare DIR/out OTHER/out --fail-if "pope.f1 drop > 1 with p < .05"   two stored scores; exit 6 if it did
 $ vertebra compare llm-backbones --store DIR                                     every pair of a study's models
+$ vertebra compare llava-1.5/vicuna-13b llava-1.5/llama-3-8b --published study-llm-backbones    numbers of a table
 
 Differences are B less A.
 """
@@ -37,6 +38,9 @@ def compare(
     benchmark: Annotated[str, typer.Option(help="A and B are answers files to this benchmark.")] = "",
     annotations: Annotated[Path | None, typer.Option(help="Its official questions and gold answers.")] = None,
     protocol: Annotated[str, typer.Option(help="Score the answers files under this protocol.")] = "",
+    published: Annotated[
+        str, typer.Option(metavar="TABLE", help="A and B are models of a published table, such as study-llm-backbones.")
+    ] = "",
     store: StoreFolder = STORE,
     data: DataFolder = None,
     fail_if: Annotated[
@@ -49,6 +53,13 @@ def compare(
     gates = [parse(text) for text in fail_if or ()]
     if len(names) > 2:
         raise ConfigError(f"{len(names)} things to compare: {', '.join(names)}. Give two, or one study.")
+    if published:
+        if len(names) != 2 or gates or benchmark or annotations or protocol:
+            raise ConfigError("--published takes two models, FAMILY/BACKBONE each, and none of the other options.")
+        from vertebra.cli.summaries import compare_published
+
+        compare_published(names, published, as_json)
+        return
     if len(names) == 1:
         from vertebra.cli.matrix import compare_study
 

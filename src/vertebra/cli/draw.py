@@ -64,7 +64,7 @@ def mark(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A backbone, device, family, mixture, study or benchmark; or `marks`.")],
+    name: Annotated[str, typer.Argument(help="A backbone, benchmark or any other entry; or `marks`.")],
     out: Annotated[
         Path | None, typer.Argument(help="For `marks`, where the contact sheet goes, such as sheet.png.")
     ] = None,
@@ -81,17 +81,28 @@ def show(
     import yaml
 
     from vertebra.catalog import Catalog
-    from vertebra.cli.names import kind_of
+    from vertebra.cli.names import KINDS, kind_of
 
     catalog = Catalog.installed()
-    kind = kind_of(name, catalog, ("benchmark", "backbone", "device", "family", "mixture", "study"))
+    kind = kind_of(name, catalog, KINDS)
     entry = _benchmark(name) if kind == "benchmark" else _entry(kind, name, catalog).model_dump(mode="json")
     typer.echo(f"# {kind}")
     typer.echo(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), nl=False)
 
 
 def _entry(kind: str, name: str, catalog: "Catalog") -> "Spec":
-    return catalog.study(name)[0] if kind == "study" else getattr(catalog, kind)(name)
+    from vertebra.audit import read_settings
+
+    match kind:
+        case "study":
+            return catalog.study(name)[0]
+        case "settings":
+            return read_settings(catalog.path("settings", name))
+        case "table":
+            return catalog.reference(name)
+        case _:
+            found: Spec = getattr(catalog, kind)(name)
+            return found
 
 
 def _benchmark(name: str) -> "dict[str, Json]":

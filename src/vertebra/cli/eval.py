@@ -22,7 +22,8 @@ from vertebra.cli.study import STORE, AsJson, DataFolder, Drawn, StoreFolder, ca
 from vertebra.errors import ConfigError, Stopped, VertebraError
 
 if TYPE_CHECKING:
-    from vertebra.spec import Adopted, Runtime
+    from vertebra.runtime import Runtime
+    from vertebra.spec import Adopted
 
 
 def eval_(

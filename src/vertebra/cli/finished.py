@@ -24,7 +24,7 @@ def material(drawn: "Drawn", trusting: bool = True) -> "Material":
     from vertebra.catalog import Catalog
     from vertebra.report import Material
 
-    study = drawn.plan.study
+    study, catalog = drawn.plan.study, Catalog.installed()
     cells = finished(drawn, trusting)
     if all(cell.scorecard is None for cell in cells):
         raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
@@ -33,7 +33,8 @@ def material(drawn: "Drawn", trusting: bool = True) -> "Material":
         cells,
         drawn.benchmarks,
         data=data_folder(drawn),
-        references=Catalog.installed().references(),
+        references=catalog.references(),
+        claims=catalog.all_claims(),
         audit=audit_plan(drawn.plan, drawn.catalog, drawn.store),
         catalog=drawn.catalog,
     )

@@ -1,13 +1,14 @@
 """What a name stands for, where one verb takes several kinds: `vertebra check|fetch|show NAME`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from vertebra.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
 
-Kind = Literal["benchmark", "backbone", "device", "family", "mixture", "study"]
+Kind = Literal["benchmark", "backbone", "device", "family", "mixture", "study", "table", "claims", "settings"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
@@ -21,6 +22,9 @@ def kind_of(name: str, catalog: "Catalog", among: tuple[Kind, ...]) -> Kind:
         "family": catalog.names("families"),
         "mixture": catalog.names("mixtures"),
         "study": catalog.names("studies"),
+        "table": catalog.names("reference"),
+        "claims": catalog.names("claims"),
+        "settings": catalog.names("settings"),
     }
     found = [kind for kind in among if name in known[kind]]
     if not found:

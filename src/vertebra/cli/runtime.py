@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vertebra.spec import Runtime
+    from vertebra.runtime import Runtime
 
 RuntimeFile = Annotated[
     Path | None,
@@ -42,7 +42,7 @@ def read_runtime(
     Raises `ConfigError` naming the file and line, or the option, that does not say what it should.
     """
     from vertebra.reading import read_spec, with_setting, with_value
-    from vertebra.spec import Runtime
+    from vertebra.runtime import Runtime
 
     runtime = read_spec(file, Runtime) if file else Runtime()
     for setting in settings:

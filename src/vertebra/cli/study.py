@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from vertebra.cli.kin import Genealogy
     from vertebra.engine import Outcome
     from vertebra.plan import Plan, Step
+    from vertebra.runtime import Runtime
     from vertebra.scoring.benchmark import Benchmark
-    from vertebra.spec import Json, Runtime, Study
+    from vertebra.spec import Json, Study
     from vertebra.store import Fingerprints, Store
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's YAML file, or the name of a shipped study.")]

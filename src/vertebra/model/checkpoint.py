@@ -21,7 +21,7 @@ from transformers import (
 from vertebra.chat import ChatFormat, Conversation
 from vertebra.errors import ConfigError, DataError, Refused, VertebraError
 from vertebra.model.processors import open_processor
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 
 Network: TypeAlias = LlavaForConditionalGeneration | VipLlavaForConditionalGeneration
 

@@ -6,7 +6,7 @@ import sys
 from vertebra.bench import Bench
 from vertebra.collector import uncollected
 from vertebra.launching import take_part
-from vertebra.spec import Part, Runtime
+from vertebra.runtime import Part, Runtime
 
 with uncollected():
     import torch

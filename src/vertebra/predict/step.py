@@ -21,7 +21,8 @@ from vertebra.predict.local import Local
 from vertebra.predict.memory import tokens_for
 from vertebra.predict.padded import BATCH, Padded
 from vertebra.predict.shared import Shared, why_not
-from vertebra.spec import Json, Part, Runtime
+from vertebra.runtime import Part, Runtime
+from vertebra.spec import Json
 from vertebra.store import file_digest
 
 VERSION = 1

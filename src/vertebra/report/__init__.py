@@ -6,6 +6,7 @@ reports/miniature/
 ├── radar-tiny-llava-1.5.svg    .png
 ├── results.json                every number and time, the JSON of `vertebra report --json`
 ├── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
+├── audit.json                  what differs between its arms, the JSON of `vertebra audit STUDY --json`
 └── models/                     a folder for each model, as it is uploaded (publishing/)
 """
 
@@ -20,14 +21,17 @@ from typing import NamedTuple
 from vertebra.audit import Audit
 from vertebra.catalog import Catalog
 from vertebra.files import write_atomically
+from vertebra.literature import Claims, Reference
 from vertebra.report import page, publishing, radar, tables
+from vertebra.report.claims import check_all
+from vertebra.report.findings import find
 from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
 from vertebra.report.publishing.names import file_name
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
-from vertebra.spec import Json, Reference, Study
+from vertebra.spec import Json, Study
 
 __all__ = ["Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
 
@@ -56,6 +60,8 @@ class Material:
     """The folder with the benchmarks' files, for the gallery's questions and pictures."""
     references: Sequence[Reference] = ()
     """Published tables, shown beside where they name the same models."""
+    claims: Sequence[Claims] = ()
+    """Published claims, checked where they speak of the study's models."""
     audit: Audit | None = None
     catalog: Catalog | None = None
     """What the study's names are looked up in, for how models were made."""
@@ -103,7 +109,12 @@ def compose(material: Material) -> Composed:
     grid = build_grid(study, cells)
     published = beside(grid, material.references)
     matrix = build_matrix(cells, material.benchmarks)
-    found = {**results(study.study, cells), "published": [each.to_json() for each in published]}
+    found: dict[str, Json] = {
+        **results(study.study, cells),
+        "published": [each.to_json() for each in published],
+        "findings": [each.document() for each in find(matrix)],
+        "claims": [each.document() for each in check_all(material.claims, matrix, study.stands_for)],
+    }
     document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
     figures = [page.Figure(name, f"radar-{file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
     pictures: dict[str, bytes] = {}
@@ -112,6 +123,7 @@ def compose(material: Material) -> Composed:
     texts = {
         "results.json": _json(document),
         "comparisons.json": _json(matrix.document(study.study)),
+        **({"audit.json": _json(material.audit.document())} if material.audit else {}),
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),

@@ -71,8 +71,7 @@ class Matrix:
         return any(pair.comparison.headline.between is not None for pair in self.pairs)
 
     @cached_property
-    def by_place(self) -> Mapping[tuple[str, str, str, str], Pair]:
-        """By benchmark, protocol and both models, in either order."""
+    def _by_place(self) -> Mapping[tuple[str, str, str, str], Pair]:
         found = {}
         for square in self.squares:
             for pair in square.pairs:
@@ -80,6 +79,10 @@ class Matrix:
                 found[*place, pair.comparison.a, pair.comparison.b] = pair
                 found[*place, pair.comparison.b, pair.comparison.a] = pair
         return found
+
+    def pair(self, benchmark: str, protocol: str, model: str, other: str) -> Pair | None:
+        """Two models, in either order; None where they were not compared."""
+        return self._by_place.get((benchmark, protocol, model, other))
 
     def document(self, study: str) -> dict[str, Json]:
         """The JSON of `vertebra compare STUDY --json`."""

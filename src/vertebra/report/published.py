@@ -7,8 +7,9 @@ Published(Model("llava-1.5", "vicuna-7b"), Column("gqa", "accuracy", "testdev_ba
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from vertebra.literature import Reference
 from vertebra.report.grid import Grid, Model, plain
-from vertebra.spec import Json, Reference
+from vertebra.spec import Json
 
 
 class Published(NamedTuple):

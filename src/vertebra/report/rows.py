@@ -84,6 +84,7 @@ class Scorecard(BaseModel):
     metrics: dict[str, float]
     groups: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
     ci95: dict[str, Interval] = Field(default_factory=dict)
+    group_ci95: dict[str, dict[str, dict[str, Interval]]] = Field(default_factory=dict)
 
     def ordered(self) -> list[str]:
         """The metrics' names, the headline first."""

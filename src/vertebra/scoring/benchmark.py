@@ -154,6 +154,9 @@ class Benchmark:
     title: str
     protocol: str
     """Split, release or judge: what makes numbers of the same name comparable."""
+    capability: str
+    """What it mostly asks for, as findings group benchmarks: `language and knowledge`, `perception`, `OCR`,
+    `hallucination`, `region`, or a plug-in's own word."""
     headline: str
     """The metric that stands for the benchmark in tables."""
     axis: tuple[float, float]
@@ -176,6 +179,8 @@ class Benchmark:
     metrics: Metrics = accuracy
     bounds: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     """Lowest and highest value of metrics that are not percent; None where there is no highest."""
+    counts: tuple[str, ...] = ()
+    """Metrics that count answers and estimate nothing, so that they have no interval."""
     group_metrics: Metrics | None = None
     """The metrics of a group, where they are not the same as over everything."""
     repeats: Literal["refuse", "last"] = "refuse"
@@ -252,16 +257,14 @@ class Benchmark:
         """The metrics of these verdicts, one for each sample in the same order; none where nothing is scored."""
         if not samples:
             return Scores({}, {})
-        members: dict[str, dict[str, list[Tally]]] = {}
         tallies = self.tallies(samples, verdicts)
-        for sample, tally in zip(samples, tallies, strict=True):
-            for dimension, values in sample.groups.items():
-                for value in (values,) if isinstance(values, str) else values:
-                    members.setdefault(dimension, {}).setdefault(value, []).append(tally)
         group_metrics = self.group_metrics or self.metrics
         groups = {
-            dimension: {value: _numbers(group_metrics(add(found))) for value, found in by_value.items()}
-            for dimension, by_value in members.items()
+            dimension: {
+                value: _numbers(group_metrics(add([tallies[place] for place in places])))
+                for value, places in by_value.items()
+            }
+            for dimension, by_value in members(samples).items()
         }
         return Scores(_numbers(self.metrics(add(tallies))), groups)
 
@@ -270,6 +273,16 @@ class Benchmark:
         if self.joint:
             return list(self.joint(samples, verdicts))
         return [self.tally(sample, verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
+
+
+def members(samples: Sequence[Sample]) -> dict[str, dict[str, list[int]]]:
+    """The places of the samples in each group: {dimension: {value: places}}."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for place, sample in enumerate(samples):
+        for dimension, values in sample.groups.items():
+            for value in (values,) if isinstance(values, str) else values:
+                found.setdefault(dimension, {}).setdefault(value, []).append(place)
+    return found
 
 
 def _numbers(metrics: Mapping[str, Column]) -> dict[str, float]:

@@ -60,6 +60,7 @@ def circular(name: str, title: str, file: str, suffix: str, hub: Hub, releases: 
         name=name,
         title=title,
         protocol="dev",
+        capability="language and knowledge",
         headline="circular_accuracy",
         axis=(2.6, 100),  # guesses that are right for every rotation, over the 1,176 questions
         max_new_tokens=1024,

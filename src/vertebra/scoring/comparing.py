@@ -105,13 +105,20 @@ class Aligned:
     """Arms on the questions that all their results have."""
 
     protocol: str
-    n: int
+    questions: Sequence[str]
+    """Their ids."""
     clusters: int
     left_out: Mapping[str, int]
     """Questions of each arm that another one does not have."""
     tables: Mapping[str, Sequence[Table]]
     """Of each arm, by seed; their rows are the same clusters."""
     scores: Mapping[str, Sequence[Sequence[float]]]
+    """Of each arm, by seed and question."""
+
+    @property
+    def n(self) -> int:
+        """How many questions."""
+        return len(self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ def align(benchmark: Benchmark, arms: Mapping[str, Sequence[Measured]]) -> Align
         )
     scores = {arm: [[each.questions[name].score for name in names] for each in found] for arm, found in arms.items()}
     left_out = {arm: max(len(each.questions) for each in found) - len(names) for arm, found in arms.items()}
-    return Aligned(results[0].protocol, len(names), len(set(clusters)), left_out, tables, scores)
+    return Aligned(results[0].protocol, names, len(set(clusters)), left_out, tables, scores)
 
 
 def compare(
@@ -174,7 +181,9 @@ def compare(
     scores_a, scores_b = aligned.scores[a], aligned.scores[b]
     pair = mcnemar(scores_a[0], scores_b[0]) if len(scores_a) == len(scores_b) == 1 else None
     single = pair is not None and aligned.n == aligned.clusters
-    found = differences(benchmark.metrics, aligned.tables[a], aligned.tables[b], names, single, bootstrap)
+    found = differences(
+        benchmark.metrics, aligned.tables[a], aligned.tables[b], benchmark.bounds, names, single, bootstrap
+    )
     return Comparison(benchmark, aligned, a, b, found, pair)
 
 

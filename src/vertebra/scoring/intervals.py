@@ -60,7 +60,10 @@ def quantile(freedom: float, share: float = 0.975) -> float:
 def freedom(parts: Sequence[tuple[float, float]]) -> float:
     """Degrees of freedom of a sum of independent variances, each with its own, by F. E. Satterthwaite (1946)."""
     total = sum(part for part, _ in parts)
-    return total**2 / sum(part**2 / own for part, own in parts) if total > 0 else parts[0][1]
+    guessed = sum(part**2 / own for part, own in parts)
+    if not total:
+        return parts[0][1]
+    return total**2 / guessed if guessed else math.inf  # none of them was estimated
 
 
 def interval(

@@ -3,11 +3,11 @@
     differences(accuracy, [table_a], [table_b])    {"accuracy": Difference(a=85.9, b=87.2, value=1.3, p=0.003, ...)}
 
 A side is one table per training seed; rows are the same clusters on both sides. The standard error is the jackknife's
-over clusters of the difference itself, so whatever both models find hard cancels. With several seeds their variance is
-added, and the p value is Student's t over both (Satterthwaite's degrees of freedom). With one seed a side the p value
-is that of a sign-flip over clusters: the models' answers to all questions on an image are exchanged at random, the
-metric computed anew, whatever metric it is. Where each image has one question and an answer is right or wrong, this is
-McNemar's exact test.
+over clusters of the difference itself, so whatever both models find hard cancels; the interval is made of both sides'
+own. With several seeds their variance is added, and the p value is Student's t over both (Satterthwaite's degrees of
+freedom). With one seed a side the p value is that of a sign-flip over clusters: the models' answers to all questions on
+an image are exchanged at random, the metric computed anew, whatever metric it is. Where each image has one question and
+an answer is right or wrong, this is McNemar's exact test.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from vertebra.scoring.intervals import Bounds, Interval, freedom, interval, quantile, variance
+from vertebra.scoring.intervals import PERCENT, Bounds, Interval, freedom, interval, variance
 from vertebra.scoring.metrics import Column, Sums, Table, leave_one_out, resample
 from vertebra.scoring.signflip import FLIPS, Chance, sign_flip
 
@@ -44,6 +44,8 @@ class Difference:
     value: float
     error: float
     """Its standard error, of questions and seeds."""
+    freedom: float
+    """Degrees of freedom of that."""
     ci95: Interval
     bootstrap95: Interval | None
     """Between which 95 % of the bootstrap resamples of clusters lie, where they were drawn; of questions alone."""
@@ -83,6 +85,7 @@ def differences(
     metrics: Metrics,
     a: Sequence[Table],
     b: Sequence[Table],
+    bounds: Mapping[str, Bounds | None] = {},
     names: Sequence[str] | None = None,
     single: bool = False,
     bootstrap: bool = False,
@@ -90,8 +93,8 @@ def differences(
 ) -> dict[str, Difference]:
     """The differences of these metrics (default: of all), at least two clusters given.
 
-    `single` says that each cluster is one question that is right or wrong, `bootstrap` asks for those intervals too,
-    `flips` is how many exchanges are drawn.
+    Metrics without `bounds` are percent. `single` says that each cluster is one question that is right or wrong,
+    `bootstrap` asks for those intervals too, `flips` is how many exchanges are drawn.
     """
     clusters = len(a[0].values)
     assert clusters > 1
@@ -101,7 +104,10 @@ def differences(
     several = len(a) > 1 or len(b) > 1
     chances = {} if several else sign_flip(metrics, a[0], b[0], single, flips)
     drawn = _bootstrap(metrics, a, b) if bootstrap else {}
-    return {name: _difference(sides[0][name], sides[1][name], chances.get(name), drawn.get(name)) for name in chosen}
+    return {
+        name: _difference(sides[0][name], sides[1][name], bounds.get(name, PERCENT), chances.get(name), drawn.get(name))
+        for name in chosen
+    }
 
 
 def estimate(metrics: Metrics, tables: Sequence[Table], name: str, bounds: Bounds | None) -> Estimate:
@@ -138,14 +144,14 @@ def _side(metrics: Metrics, tables: Sequence[Table]) -> dict[str, _Side]:
     }
 
 
-def _difference(a: _Side, b: _Side, chance: Chance | None, drawn: Interval | None) -> Difference:
+def _difference(a: _Side, b: _Side, bounds: Bounds | None, chance: Chance | None, drawn: Interval | None) -> Difference:
     value = float(b.values.mean() - a.values.mean())
     questions = float(variance(b.without.mean(axis=0) - a.without.mean(axis=0)))
     between, own = _between([a, b])
     seeds = (between or 0.0) * (1 / len(a.values) + 1 / len(b.values))
     trusted = freedom([(questions, a.without.shape[1] - 1), *([(seeds, own)] if own else [])])
     error = math.sqrt(questions + seeds)
-    half = quantile(trusted) * error
+    ci95 = _recovered([_interval_of(side, between, trusted, bounds) for side in (a, b)], error)
     if chance is None:
         p = 2 * float(special.stdtr(trusted, -abs(value) / error)) if error > 0 else float(value == 0)
         chance = Chance(p, "t over questions and seeds")
@@ -154,7 +160,8 @@ def _difference(a: _Side, b: _Side, chance: Chance | None, drawn: Interval | Non
         b=float(b.values.mean()),
         value=value,
         error=error,
-        ci95=(value - half, value + half),
+        freedom=trusted,
+        ci95=ci95,
         bootstrap95=drawn,
         p=chance.p,
         test=chance.test,
@@ -162,6 +169,41 @@ def _difference(a: _Side, b: _Side, chance: Chance | None, drawn: Interval | Non
         between=between,
         seeds=seeds,
     )
+
+
+class _Alone(NamedTuple):
+    """A metric of one arm by itself."""
+
+    value: float
+    error: float
+    ci95: Interval
+
+
+def _interval_of(side: _Side, between: float | None, trusted: float, bounds: Bounds | None) -> _Alone:
+    value, clusters = float(side.values.mean()), side.without.shape[1]
+    error = math.sqrt(float(variance(side.without.mean(axis=0))) + (between or 0.0) / len(side.values))
+    return _Alone(value, error, interval(value, error, clusters, bounds, trusted))
+
+
+def _recovered(sides: Sequence[_Alone], error: float) -> Interval:
+    """The interval of a difference from those of its sides (R. G. Newcombe 1998; G. Y. Zou and A. Donner 2008).
+
+    Each side's way to its end stands for a standard error, so that what Wilson's intervals know of a range's ends is
+    kept; how the sides go together follows from the standard error of the difference. Metrics without a range get
+    value ± t · error, as if this were not here.
+    """
+    a, b = sides
+    apart = a.error**2 + b.error**2 - error**2
+    together = apart / (2 * a.error * b.error) if a.error > 0 and b.error > 0 else 0.0
+    together = min(max(together, -1.0), 1.0)
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * together * one * other + other**2, 0.0))
+
+    value = b.value - a.value
+    low = reach(b.value - b.ci95[0], a.ci95[1] - a.value)
+    high = reach(b.ci95[1] - b.value, a.value - a.ci95[0])
+    return value - low, value + high
 
 
 def _between(sides: Sequence[_Side]) -> tuple[float | None, int]:

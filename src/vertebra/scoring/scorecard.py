@@ -4,7 +4,7 @@
      "metrics": {"f1": 85.94688090539114, "accuracy": 86.98006872852233},
      "groups": {"subset": {"random": {"f1": 87.13601179506082, ...}, ...}}}
 
-A study's scorecard also holds `ci95`, {metric: [low, high]}.
+A study's scorecard also holds `ci95`, {metric: [low, high]}, and `group_ci95` likewise for each group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from typing import NamedTuple
 from vertebra.collector import uncollected
 from vertebra.errors import DataError
 from vertebra.scoring.answers import read_answers
-from vertebra.scoring.benchmark import Answer, Benchmark, Sample, Scores, Verdict
+from vertebra.scoring.benchmark import Answer, Benchmark, Metrics, Sample, Scores, Verdict, members
 from vertebra.scoring.hearing import Judge, Tell, hear, silent
 from vertebra.scoring.intervals import ci95
 from vertebra.scoring.judging import judged, no_judge
-from vertebra.scoring.metrics import tabulate
+from vertebra.scoring.metrics import Tally, tabulate
 from vertebra.spec import Json
 
 
@@ -53,7 +53,7 @@ class Scored(NamedTuple):
     """A study's scorecard and the verdicts behind it, as they are stored."""
 
     scorecard: dict[str, Json]
-    """The contract's fields and `ci95`."""
+    """The contract's fields, `ci95` and `group_ci95`."""
     rows: list[dict[str, Json]]
     """{"id", "score", "parsed", "cluster", "tally"} per scored question, for paired comparisons."""
 
@@ -126,8 +126,14 @@ def stored(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequence[V
     """The stored form of verdicts on scored samples, in the same order."""
     card = scorecard(benchmark, samples, verdicts).to_json()
     tallies = benchmark.tallies(samples, verdicts)
-    table = tabulate(tallies, [sample.cluster for sample in samples])
-    card["ci95"] = {name: list(found) for name, found in ci95(benchmark.metrics, table, benchmark.bounds).items()}
+    card["ci95"] = _ci95(benchmark.metrics, benchmark, samples, tallies, range(len(samples)))
+    group_metrics = benchmark.group_metrics or benchmark.metrics
+    card["group_ci95"] = {
+        dimension: {
+            value: _ci95(group_metrics, benchmark, samples, tallies, places) for value, places in by_value.items()
+        }
+        for dimension, by_value in members(samples).items()
+    }
     rows: list[dict[str, Json]] = [
         {
             "id": verdict.id,
@@ -139,6 +145,15 @@ def stored(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequence[V
         for sample, verdict, tally in zip(samples, verdicts, tallies, strict=True)
     ]
     return Scored(card, rows)
+
+
+def _ci95(
+    metrics: Metrics, benchmark: Benchmark, samples: Sequence[Sample], tallies: Sequence[Tally], places: Sequence[int]
+) -> dict[str, Json]:
+    """The intervals of the metrics of these samples."""
+    table = tabulate([tallies[place] for place in places], [samples[place].cluster for place in places])
+    found = ci95(metrics, table, benchmark.bounds)
+    return {name: list(ends) for name, ends in found.items() if name not in benchmark.counts}
 
 
 def _verdict(benchmark: Benchmark, sample: Sample, answer: Answer | None, told: bool) -> Verdict:

@@ -35,6 +35,7 @@ def vcr(name: str, title: str, ask: Ask) -> Benchmark:
         name=name,
         title=title,
         protocol="vip-llava",
+        capability="region",
         headline="accuracy",
         axis=(25, 100),
         max_new_tokens=128,

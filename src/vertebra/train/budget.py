@@ -13,7 +13,8 @@ from vertebra.corpus import Corpus
 from vertebra.costs import RECOMPUTES, Architecture, Recompute, Rung, Samples, Tower, Training, ladder
 from vertebra.data import Content
 from vertebra.model.checkpoint import Network
-from vertebra.spec import Device, Runtime, Stage
+from vertebra.runtime import Runtime
+from vertebra.spec import Device, Stage
 
 _PACK_TOKENS = 16_384
 """Tokens of a pack where memory is the machine's, or the model's sizes are unknown."""

@@ -12,7 +12,7 @@ from typing import Generic, Literal, Self, TypeVar
 
 from vertebra.bench import Bench
 from vertebra.data import Content
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 from vertebra.train.distributed import Ranks
 from vertebra.train.meter import Meter
 from vertebra.train.tracking import open_trackers

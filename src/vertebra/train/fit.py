@@ -24,7 +24,8 @@ from vertebra.bench import Bench
 from vertebra.data import Content, Course, Pack
 from vertebra.errors import Stopped, VertebraError
 from vertebra.prefetching import prefetched
-from vertebra.spec import Runtime, Stage, digest
+from vertebra.runtime import Runtime
+from vertebra.spec import Stage, digest
 from vertebra.train.checkpoints import Checkpoints
 from vertebra.train.diary import Diary, Waited
 from vertebra.train.distributed import Ranks, add_gradients, is_sharded, local

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from vertebra.costs import Recompute, Rung
 from vertebra.model.attention import keeps_apart, pack
-from vertebra.spec import Runtime, Stage
+from vertebra.runtime import Runtime
+from vertebra.spec import Stage
 from vertebra.train.distributed import Ranks, shard
 from vertebra.train.learner import Learner
 from vertebra.train.recompute import recompute

@@ -5,7 +5,7 @@ import sys
 from vertebra.bench import Bench
 from vertebra.collector import uncollected
 from vertebra.launching import take_part
-from vertebra.spec import Runtime
+from vertebra.runtime import Runtime
 
 with uncollected():
     from vertebra.model.checkpoint import device_for

@@ -24,7 +24,8 @@ from vertebra.errors import Stopped
 from vertebra.launching import is_launched, launch
 from vertebra.model import VisionLanguageModel, assemble, load, save
 from vertebra.model.checkpoint import device_for, device_name
-from vertebra.spec import Backbone, Family, Json, Lora, Mixture, Runtime, Stage
+from vertebra.runtime import Runtime
+from vertebra.spec import Backbone, Family, Json, Lora, Mixture, Stage
 from vertebra.train.budget import flops_of, pack_tokens, rung_of, training_of
 from vertebra.train.distributed import Ranks, joined, settle
 from vertebra.train.fit import Trained, fit

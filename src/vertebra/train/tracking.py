@@ -25,7 +25,8 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from vertebra.bench import Bench
-from vertebra.spec import Service, canonical, check_installed
+from vertebra.runtime import Service, check_installed
+from vertebra.spec import canonical
 
 _PROJECT = "vertebra"
 _BEHIND = 10_000
