@@ -109,3 +109,7 @@ def test_weights_and_organization_make_a_folder_for_upload(finished: Workshop) -
     assert "# lab/eyes--ada--seed0" in (folder / "README.md").read_text()
     assert str(folder.relative_to(finished.root)) in done.stdout
     assert finished.vertebra("report", "small.yaml", "--store", "store", "--verify").returncode == 0
+
+
+def test_weights_are_not_put_anywhere_while_verifying(finished: Workshop) -> None:
+    assert finished.vertebra("report", "small.yaml", "--store", "store", "--weights", "--verify").returncode == 2

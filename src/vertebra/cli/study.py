@@ -22,7 +22,7 @@ import typer
 
 from vertebra.cli.runtime import RuntimeFile, Settings, read_runtime
 from vertebra.cli.text import paragraph, printable, width
-from vertebra.errors import DataError, UnknownName, VertebraError
+from vertebra.errors import ConfigError, DataError, UnknownName, VertebraError
 
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
@@ -173,6 +173,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild a study's tables and pictures from its stored scorecards, or verify them. No model is needed."""
+    if verify and weights:
+        raise ConfigError("--verify changes nothing, so there is no place for --weights. Give one of them.")
     drawn = _draw(study, store, data)
     if verify:
         from vertebra.cli.verify import verify as check

@@ -11,6 +11,7 @@ from tests.stored_study import Stored, stored_study
 from vertebra.catalog import Catalog
 from vertebra.report.publishing.card import card, escaped
 from vertebra.report.publishing.models import Published, published
+from vertebra.spec import Adopted
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_the_stages_are_the_family_s(stored: Stored, model: Published) -> None:
 def test_it_says_how_to_load_to_reproduce_and_what_its_numbers_are(stored: Stored, model: Published) -> None:
     text = card(stored.material, model, "f" * 64).decode()
     assert 'AutoModelForImageTextToText.from_pretrained("small/tiny-llava-1.5--tiny-vicuna-s--seed0")' in text
-    assert "vertebra report small --verify" in text
+    assert "vertebra report small.yaml --verify" in text
     assert "f" * 64 in text
     assert "official" not in text.split("## Scores")[0]
 
@@ -80,3 +81,22 @@ def test_names_are_no_markup(stored: Stored, model: Published) -> None:
     assert "\u202e" not in text
     assert ModelCard(text).data.license is None
     assert escaped("a|b") == r"a\|b"
+
+
+def test_a_shipped_study_goes_by_its_name(stored: Stored, model: Published) -> None:
+    material = replace(stored.material, study=stored.material.study.model_copy(update={"study": "miniature"}))
+    assert "vertebra report miniature --verify" in card(material, model, "f" * 64).decode()
+
+
+def test_a_model_behind_an_endpoint_is_not_said_to_load(stored: Stored, model: Published) -> None:
+    served = replace(model, adopted=Adopted(endpoint="http://127.0.0.1:8000/v1", model="m"))
+    text = card(stored.material, served, "f" * 64).decode()
+    assert "from_pretrained" not in text
+    assert ModelCard(text).data.library_name is None
+
+
+def test_a_measurement_that_is_no_study_names_no_study_s_commands(stored: Stored, model: Published) -> None:
+    alone = stored.material.study.model_copy(update={"families": (), "backbones": ()})
+    text = card(replace(stored.material, study=alone), model, "f" * 64).decode()
+    assert "vertebra run" not in text
+    assert "f" * 64 in text

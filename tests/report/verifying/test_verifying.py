@@ -143,11 +143,13 @@ def test_a_tampered_file_is_named(stored: Stored, tmp_path: Path, file: str, cha
 
 
 def test_a_file_that_is_missing_or_of_another_report_is_named(stored: Stored, tmp_path: Path) -> None:
-    (tmp_path / "report" / "table.tex").unlink()
+    for name in ("table.tex", "radar-tiny-llava-1.5.png"):
+        (tmp_path / "report" / name).unlink()
     (tmp_path / "report" / MODEL / ".eval_results" / "gqa.yaml").write_text("[]")
     found = verify(stored.material, tmp_path / "report")
     assert set(found.files) == {
         ("table.tex", "it is missing"),
+        ("radar-tiny-llava-1.5.png", "it is missing"),
         (f"{MODEL}/.eval_results/gqa.yaml", "it is of another report"),
     }
 

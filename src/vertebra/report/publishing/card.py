@@ -66,7 +66,7 @@ def _front(model: Published, made: Recipe | None) -> str:
     data = ModelCardData(
         base_model=bases or None,
         datasets=(made.datasets if made else None) or None,
-        library_name="transformers",
+        library_name=None if _served(model) else "transformers",
         pipeline_tag="image-text-to-text",
         tags=["vertebra", *([made.architecture] if made else []), plain(model.family), plain(model.backbone)],
     )
@@ -127,22 +127,28 @@ def _training(made: Recipe) -> str:
 
 
 def _reproducing(material: "Material", model: Published, fingerprint: str) -> str:
-    study = shlex.quote(plain(material.study.study))
     record = model.results[-1].record
     versions, commit = record.get("versions"), record.get("commit")
     version = versions.get("vertebra") if isinstance(versions, Mapping) else None
-    by = f"vertebra {version or 'of an unknown version'}" + (f", commit `{commit}`" if commit else "")
     lines = [
-        f"Measured by {escaped(by) if not commit else by}. To run the study, and to recompute every number from the "
-        "stored answers:",
-        "",
-        f"```\nvertebra run {study}\nvertebra report {study} --verify\n```",
+        f"Measured by vertebra {escaped(str(version or 'of an unknown version'))}"
+        + (f", commit {_code(str(commit))}." if commit else "."),
+        *(_commands(material) if material.study.families else ()),  # else the study is no file, but `vertebra eval`
         "",
         f"Fingerprint of the report (SHA-256 of its results without times): `{fingerprint}`",
         "",
         *(f"- {line}" for line in _contents(material, model)),
     ]
     return "\n".join(lines)
+
+
+def _commands(material: "Material") -> Iterator[str]:
+    name = plain(material.study.study)
+    shipped = material.catalog is not None and name in material.catalog.names("studies")
+    study = shlex.quote(name if shipped else f"{name}.yaml")
+    yield "To run the study, and to recompute every number from the stored answers:"
+    yield ""
+    yield f"```\nvertebra run {study}\nvertebra report {study} --verify\n```"
 
 
 def _contents(material: "Material", model: Published) -> Iterator[str]:

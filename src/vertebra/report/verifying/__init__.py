@@ -115,6 +115,7 @@ def _damaged(out: Path, composed: "Composed", results: Mapping[str, Json] | None
             found.append(Damaged(name, "it is missing"))
         elif not alike(name, path.read_bytes(), data.replace(computed, stands)):
             found.append(Damaged(name, "it is not what the stored answers give"))
+    found += [Damaged(name, "it is missing") for name in composed.pictures if not (out / name).is_file()]
     foreign = [path.relative_to(out).as_posix() for path in publishing.stale(out, names)]
     return [*found, *(Damaged(name, "it is of another report") for name in foreign)], len(names)
 
