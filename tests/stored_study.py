@@ -5,7 +5,7 @@ made = stored_study(tmp_path, ["pope", "mm_vet"])      made.material, made.store
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vertebra.benchmarks import benchmark
@@ -15,6 +15,7 @@ from vertebra.miniature.data import make_benchmark
 from vertebra.report import Answering, Cell, Material
 from vertebra.scoring.judge import appoint
 from vertebra.scoring.scorecard import score_folder
+from vertebra.scoring.sources import Release
 from vertebra.spec import Judge, Study, digest
 from vertebra.store import Store
 
@@ -59,6 +60,13 @@ def stored_study(
         for name in benchmarks
     ]
     known = {name: benchmark(name) for name in benchmarks}
+    if data is None:  # the questions that there are count as the whole release
+        known = {
+            name: replace(each, releases=(Release("official", len(each.load(folder / name))),))
+            if each.releases
+            else each
+            for name, each in known.items()
+        }
     return Stored(Material(study, cells, known, data=folder, catalog=Catalog.installed()), store, folder)
 
 

@@ -10,6 +10,7 @@ from tests.stored_study import Stored, stored_study
 
 from vertebra.report.publishing import eval_results
 from vertebra.report.publishing.models import published
+from vertebra.scoring.sources import Release
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,15 @@ def test_a_benchmark_without_a_dataset_is_left_out_and_named(official: Stored) -
         for name, each in official.material.benchmarks.items()
     }
     material = replace(official.material, benchmarks=bare)
+    model = next(published(material))
+    assert ".eval_results/pope.yaml" not in dict(eval_results.files(material, model))
+    assert eval_results.left_out(material, model) == ["POPE"]
+
+
+def test_a_part_of_a_benchmark_is_not_the_benchmark(official: Stored) -> None:
+    whole = official.material.benchmarks["pope"]
+    some = {**official.material.benchmarks, "pope": replace(whole, releases=(Release("whole", 8910),))}
+    material = replace(official.material, benchmarks=some)
     model = next(published(material))
     assert ".eval_results/pope.yaml" not in dict(eval_results.files(material, model))
     assert eval_results.left_out(material, model) == ["POPE"]

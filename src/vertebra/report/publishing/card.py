@@ -155,12 +155,14 @@ def _contents(material: "Material", model: Published) -> Iterator[str]:
     """What lies beside the card, and what does not."""
     yield "`results_*.json`, `samples_*.jsonl`: every metric and every answer in lm-eval's layout"
     yield "`every_eval_ever/data`: the same as records of Every Eval Ever"
+    lacking = eval_results.left_out(material, model)
     if material.study.data:
         yield "`.eval_results`: headline scores in the Hub's format, of a dataset that is not on the Hub"
-    else:
+    elif len(lacking) < len(model.results):
         yield "`.eval_results`: headline scores as the Hub shows them"
-    if lacking := eval_results.left_out(material, model):
-        yield f"not in `.eval_results`, having no dataset on the Hub ({len(lacking)}): {_listed(lacking)}"
+    if lacking:
+        why = "their questions being no known release of a dataset on the Hub"
+        yield f"not in `.eval_results`, {why} ({len(lacking)}): {_listed(lacking)}"
     if without := [result.benchmark.title for result in model.results if not result.questions]:
         yield f"without questions and right answers, their files not being at hand ({len(without)}): {_listed(without)}"
     if silent := [result.benchmark.title for result in model.results if not result.has_answers]:

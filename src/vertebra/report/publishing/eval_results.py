@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def files(material: "Material", model: Published) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file; a benchmark without a dataset has none."""
+    """Name and content of each file; a benchmark that is no dataset of the Hub has none."""
     from huggingface_hub import eval_result_entries_to_yaml
 
     for result in model.results:
-        found = dataset(material, result.benchmark)
+        found = dataset(material, result)
         if found:
             entries = eval_result_entries_to_yaml([_entry(result, found)])
             text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
@@ -37,8 +37,8 @@ def files(material: "Material", model: Published) -> Iterator[tuple[str, bytes]]
 
 
 def left_out(material: "Material", model: Published) -> list[str]:
-    """Titles of the benchmarks that have no dataset on the Hub."""
-    return [result.benchmark.title for result in model.results if dataset(material, result.benchmark) is None]
+    """Titles of the benchmarks whose questions are no known release of a dataset on the Hub."""
+    return [result.benchmark.title for result in model.results if dataset(material, result) is None]
 
 
 def _entry(result: Result, found: Dataset) -> "EvalResultEntry":

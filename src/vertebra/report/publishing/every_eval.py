@@ -178,14 +178,14 @@ def _generation(material: "Material", result: Result) -> dict[str, Json]:
 
 
 def _source(material: "Material", result: Result) -> dict[str, Json]:
-    found = dataset(material, result.benchmark)
+    found = dataset(material, result)
     if found and found.on_hub:
         source: dict[str, Json] = {"dataset_name": result.name, "source_type": "hf_dataset", "hf_repo": found.id}
         return {**source, **({"hf_split": found.split} if found.split else {}), "samples_number": result.card.n}
     urls: list[Json] = [
         part.url for each in result.benchmark.sources.values() for part in each.parts if isinstance(part, Web)
     ]
-    if urls and not found:
+    if urls and not found and not result.benchmark.releases:
         return {"dataset_name": result.name, "source_type": "url", "url": urls}
     made = {"made_by": f"{found.id}, in the layout of {result.benchmark.title}"} if found else {}
     return {"dataset_name": found.id if found else result.name, "source_type": "other", "additional_details": made}

@@ -161,7 +161,7 @@ def _scaled(result: Result, metric: str, value: float) -> float:
 
 
 def _config(material: "Material", result: Result) -> dict[str, Json]:
-    found = dataset(material, result.benchmark)
+    found = dataset(material, result)
     config: dict[str, Json] = {
         "task": result.name,
         "dataset_path": found.id if found and found.on_hub else "",
