@@ -75,9 +75,10 @@ def test_braces_of_latex_are_balanced_whatever_the_name(study: Study) -> None:
 def test_csv_keeps_every_digit_and_leaves_missing_scores_empty(study: Study, card: Card) -> None:
     cells = [Cell("f", "a", 0, "pope", card("pope", 83.123456789)), Cell("f", "b", 0, "pope", None)]
     head, first, second = csv.reader(io.StringIO(comma_separated(build_grid(study, cells))))
-    assert head == ["family", "backbone", "pope f1 llava", "pope f1 llava low95", "pope f1 llava high95"]
-    assert first[2:] == ["83.123456789", "81.123456789", "85.123456789"]
-    assert second == ["f", "b", "", "", ""]
+    name = "pope f1 llava"
+    assert head == ["family", "backbone", name, f"{name} low95", f"{name} high95", f"{name} standing"]
+    assert first[2:] == ["83.123456789", "81.123456789", "85.123456789", ""]
+    assert second == ["f", "b", "", "", "", ""]
 
 
 def test_a_name_that_a_spreadsheet_would_run_becomes_text(study: Study) -> None:

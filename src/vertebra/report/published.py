@@ -7,7 +7,7 @@ Published(Model("llava-1.5", "vicuna-7b"), Column("gqa", "accuracy", "testdev_ba
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vertebra.report.grid import Grid, Model, plain
+from vertebra.report.grid import Column, Grid, Model, plain
 from vertebra.spec import Json, Reference
 
 
@@ -26,6 +26,11 @@ class Published(NamedTuple):
     source: str
     note: str
     """What makes the two less comparable; empty where nothing is known to."""
+
+    @property
+    def column(self) -> Column:
+        """Where our number stands in the grid, by its plain names."""
+        return Column(plain(self.benchmark), self.metric, self.protocol)
 
     @property
     def difference(self) -> float:

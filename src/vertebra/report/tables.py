@@ -1,10 +1,11 @@
 r"""The grid as text: Markdown, LaTeX (booktabs), CSV and the terminal.
 
     | Family         | Backbone      |  POPE<br>F1<br>llava |
-    | tiny-llava-1.5 | tiny-vicuna-s |       **83.2 ± 2.1** |
+    | tiny-llava-1.5 | tiny-vicuna-s |       **83.2** ± 2.1 |
+    | tiny-llava-1.5 | tiny-phi-3    |         82.0 ± 2.3 ≈ |
 
-Names come from people's YAML files and are escaped for each of the four. CSV keeps every digit; the others show one
-decimal.
+Bold is the best of a family, ≈ what is not told apart from it. Names come from people's YAML files and are escaped for
+each of the four. CSV keeps every digit; the others show one decimal.
 """
 
 import csv
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DASH = "–"
-BOLD = "Bold: highest of its family; where intervals overlap the order may be chance."
+BOLD = "Bold: highest of its family."
+TIED = (
+    "≈ : not told apart from the bold number by a paired test on the same questions "
+    "(5 %, Holm over all pairs and benchmarks of the study)."
+)
+UNKNOWN = "Where intervals overlap the order may be chance."
 
 
 def markdown(grid: Grid) -> str:
@@ -31,8 +37,15 @@ def markdown(grid: Grid) -> str:
     for model in grid.models:
         cells = [_md_score(grid, model, column) for column in grid.columns]
         lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
-    notes = [_md(note) for note in grid.legend()]
-    return "\n".join([*lines, "", *(f"- {note}" for note in [*notes, BOLD]), ""])
+    return "\n".join([*lines, "", *(f"- {_md(note)}" for note in [*grid.legend(), *marks(grid)]), ""])
+
+
+def marks(grid: Grid) -> list[str]:
+    """What bold and ≈ say, a sentence each."""
+    told = {grid.standing(model, column) for model in grid.models for column in grid.columns}
+    if not told & {"tied", "behind"}:
+        return [BOLD, UNKNOWN]
+    return [BOLD, TIED] if "tied" in told else [BOLD]
 
 
 def published_markdown(published: Sequence[Published]) -> str:
@@ -48,8 +61,11 @@ def published_markdown(published: Sequence[Published]) -> str:
     return "\n".join([*lines, ""])
 
 
-def latex(grid: Grid) -> str:
-    """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx."""
+def latex(grid: Grid, published: Sequence[Published] = ()) -> str:
+    """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx.
+
+    Published numbers are a second one below.
+    """
     wide = len(grid.columns) > 6
     body = [rf"\begin{{tabular}}{{ll{'r' * len(grid.columns)}}}", r"\toprule", *_tex_head(grid), r"\midrule"]
     for place, family in enumerate(grid.families()):
@@ -65,7 +81,7 @@ def latex(grid: Grid) -> str:
         [
             grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}.",
             *grid.legend(),
-            "Bold: highest of its family.",
+            *marks(grid),
         ]
     )
     lines = [
@@ -75,26 +91,39 @@ def latex(grid: Grid) -> str:
         *body,
         rf"\caption{{{_tex(caption)}}}",
         r"\end{table}",
+        *_tex_published(published),
     ]
     return "\n".join(lines) + "\n"
 
 
-def comma_separated(grid: Grid) -> str:
-    """One line per model; a column's value, low and high end, every digit kept, empty where there is no score."""
+def comma_separated(grid: Grid, published: Sequence[Published] = ()) -> str:
+    """One line per model; a column's value, low and high end, every digit kept, empty where there is no score.
+
+    Behind these stand, for each column, how a model stands to its family's best, and what was published.
+    """
     low, high = ("low95", "high95") if grid.spread == "ci95" else ("mean-sd", "mean+sd")
+    told = {(each.family, each.backbone, each.column, each.table): each for each in published}
     head = ["family", "backbone"]
+    lines: list[list[str | float | None]] = [[_csv(plain(part)) for part in model] for model in grid.models]
     for column in grid.columns:
-        name = " ".join(plain(part) for part in column if part)
+        name = _csv_name(column)
         head += [name, f"{name} {low}", f"{name} {high}"]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_csv(name) for name in head])
-    for model in grid.models:
-        line: list[str | float | None] = [_csv(plain(part)) for part in model]
-        for column in grid.columns:
+        for model, line in zip(grid.models, lines, strict=True):
             score = grid.scores.get((model, column))
             line += [score.value, score.low, score.high] if score else [None] * 3
-        writer.writerow(line)
+    for column in grid.columns:
+        head.append(f"{_csv_name(column)} standing")
+        for model, line in zip(grid.models, lines, strict=True):
+            line.append(grid.standing(model, column))
+    for column in grid.columns:
+        for table in dict.fromkeys(each.table for each in published if each.column == column.plain):
+            head += [f"{_csv_name(column)} published: {table}", f"{_csv_name(column)} difference: {table}"]
+            for model, line in zip(grid.models, lines, strict=True):
+                found = told.get((plain(model.family), plain(model.backbone), column.plain, table))
+                line += [found.theirs, found.difference] if found else [None] * 2
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([[_csv(name) for name in head], *lines])
     return out.getvalue()
 
 
@@ -144,7 +173,8 @@ def _md_score(grid: Grid, model: Model, column: Column) -> str:
         return DASH
     value = f"**{score.text}**" if grid.is_best(model, column) else score.text
     spread = score.spread.replace("[", r"\[").replace("]", r"\]")
-    return " ".join(filter(None, [value, spread])) + _dagger(grid, model, column)
+    tied = "≈" if grid.is_tied(model, column) else ""
+    return " ".join(filter(None, [value, spread, tied])) + _dagger(grid, model, column)
 
 
 _TEX = {
@@ -160,6 +190,7 @@ _TEX = {
     "]": "{]}",
     "±": r"\ensuremath{\pm}",
     "†": r"\ensuremath{\dagger}",
+    "≈": r"\ensuremath{\approx}",
     "–": "--",
 }
 
@@ -183,7 +214,34 @@ def _tex_score(grid: Grid, model: Model, column: Column) -> str:
     if score is None:
         return "--"
     value = rf"\textbf{{{score.text}}}" if grid.is_best(model, column) else score.text
+    value += r"\ensuremath{^{\approx}}" if grid.is_tied(model, column) else ""
     return " ".join(filter(None, [value, _tex(score.spread)])) + _tex(_dagger(grid, model, column))
+
+
+def _tex_published(published: Sequence[Published]) -> Iterator[str]:
+    """A table of our numbers beside published ones; notes and sources follow it as a comment and a caption."""
+    if not published:
+        return
+    yield from ("", r"\begin{table}", r"\centering\small", r"\begin{tabular}{lllrrrl}", r"\toprule")
+    yield r"Family & Backbone & Benchmark & Ours & Published & Difference & Table \\"
+    yield r"\midrule"
+    tables = list(dict.fromkeys((each.table, each.source) for each in published))
+    notes = list(dict.fromkeys((each.benchmark, each.note) for each in published if each.note))
+    for each in published:
+        names = (each.family, each.backbone, benchmark_title(each.benchmark))
+        numbers = (f"{each.ours:.1f}", f"{each.theirs:.1f}", f"{each.difference:+z.1f}".replace("-", "$-$"))
+        marks = [tables.index((each.table, each.source)) + 1]
+        marks += [len(tables) + notes.index((each.benchmark, each.note)) + 1] if each.note else []
+        yield " & ".join([*map(_tex, names), *numbers, ", ".join(map(str, marks))]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}")
+    told = [*(f"{title} ({source})" for title, source in tables), *(f"{benchmark_title(b)}: {n}" for b, n in notes)]
+    listed = "; ".join(f"{number}: {text}" for number, text in enumerate(told, 1))
+    yield rf"\caption{{{_tex(f'Beside published numbers. {listed}.')}}}"
+    yield r"\end{table}"
+
+
+def _csv_name(column: Column) -> str:
+    return " ".join(part for part in column.plain if part)
 
 
 def _csv(text: str) -> str:
