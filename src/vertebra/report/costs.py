@@ -64,11 +64,14 @@ class Costs:
     def front(self, kind: Kind) -> list[Cost]:
         """The models than which none is both cheaper and better (V. Pareto), from the cheapest on."""
         known = [(cost, line) for line in self.lines if (cost := line.of(kind)) is not None]
-        found: list[Cost] = []
-        for _, line in sorted(known, key=lambda each: (each[0], -each[1].score)):
-            if not found or line.score > found[-1].score:
-                found.append(line)
-        return found
+        return [
+            line
+            for cost, line in sorted(known, key=lambda each: each[0])
+            if not any(
+                other <= cost and beside.score >= line.score and (other, beside.score) != (cost, line.score)
+                for other, beside in known
+            )
+        ]
 
     def to_json(self) -> dict[str, Json]:
         """As it stands in results.json. Seconds are measured, so no part of what a citation points at."""

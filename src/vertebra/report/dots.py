@@ -24,7 +24,7 @@ GUTTER = 1.6
 """Most that the names on the left may take."""
 SPACE = 0.28
 """Between two panels."""
-LEAST = 0.1
+LEAST = 0.04
 """Of the scale from chance to ceiling that an axis shows, however close the models lie."""
 
 
@@ -35,6 +35,18 @@ def draw(grid: Grid, axes: Mapping[str, Axis], family: str | None = None) -> Pic
     """
     chart = Chart.of(grid, axes, family)
     return picture(lambda ink: paint(chart, ink), chart.alt("Dot plot"))
+
+
+def _chance(chart: Chart) -> Iterator[str]:
+    if any(low < chart.axes[c.benchmark][0] < high for c in chart.columns for low, *_, high in [_ticks(chart, c)]):
+        yield "Dashed line: chance."
+
+
+def _ticks(chart: Chart, column: Column) -> list[float]:
+    shown = [score for model in chart.models if (score := chart.grid.scores.get((model, column)))]
+    chance, ceiling = chart.axes[column.benchmark]
+    values = [value for score in shown for value in (score.value, *_ends(score))]
+    return scale(values or [chance, ceiling], least=LEAST * (ceiling - chance))
 
 
 class _Line(NamedTuple):
@@ -66,18 +78,20 @@ def paint(chart: Chart, ink: Ink) -> Pen:
     layout = _layout(chart)
     for start in range(0, len(chart.columns), layout.across):
         y = _band(pen, chart, layout, chart.columns[start : start + layout.across], y)
-    pen.height = foot(pen, [*chart.gaps("the line is empty"), *chart.unknown()], y - 0.15)
+    pen.height = foot(pen, [*_chance(chart), *chart.gaps("drawn as –"), *chart.unknown()], y - 0.15)
     return pen
 
 
 def _reading(chart: Chart) -> Iterator[str]:
-    yield f"Lines: {chart.spread}. An axis is the dark part of the bar above it, from chance (dashed) to the ceiling."
+    yield f"Lines: {chart.spread}. Axes: the dark part of the bar above, which runs from chance to ceiling."
     standings = {chart.grid.standing(model, column) for model in chart.models for column in chart.columns}
-    if "behind" in standings or "tied" in standings:
+    if standings & {"behind", "tied"}:
         yield (
             "Filled: best of its family (dotted line) or not told apart from it. Hollow: behind it, by a paired test "
             "on the same questions (5 %, Holm over the study)."
         )
+    elif "best" in standings:
+        yield "Dotted: best of its family."
 
 
 def _layout(chart: Chart) -> _Layout:
@@ -123,10 +137,7 @@ def _panel(pen: Pen, chart: Chart, layout: _Layout, column: Column, at: tuple[fl
     """A benchmark's axis and the dots of all models on it; `at` is the left upper corner of its rows."""
     left, top = at
     bottom = top + layout.height
-    shown = [score for model in chart.models if (score := chart.grid.scores.get((model, column)))]
-    chance, ceiling = chart.axes[column.benchmark]
-    values = [value for score in shown for value in (score.value, *_ends(score))]
-    ticks = scale(values or [chance, ceiling], least=LEAST * (ceiling - chance))
+    ticks, (chance, _) = _ticks(chart, column), chart.axes[column.benchmark]
     low, high = ticks[0], ticks[-1]
 
     def x_of(value: float) -> float:
@@ -146,6 +157,8 @@ def _panel(pen: Pen, chart: Chart, layout: _Layout, column: Column, at: tuple[fl
             pen.line([(x, top + own[0].y - 0.09), (x, top + own[-1].y + 0.09)], pen.ink.text, 0.9, style=":")
     for line in layout.lines:
         score = chart.grid.scores.get((line.model, column)) if line.model else None
+        if line.model and score is None:
+            pen.text(left + 0.06, top + line.y, "–", 9, pen.ink.muted)
         if line.model and score:
             behind = chart.grid.standing(line.model, column) == "behind"
             mark = chart.mark(pen.ink, line.model)._replace(hollow=behind)

@@ -91,7 +91,8 @@ def _plot(pen: Pen, chart: Chart, top: float, whiskers: bool) -> float:
             is_name = place < label.bold
             colour = pen.ink.text if is_name else pen.ink.muted
             pen.text(cx + label.x, y, line, 10.5 if is_name else 9.5, colour, bold=is_name, side=label.side)
-    step = min(0.05, 0.6 * 2 * pi / len(angles) / len(chart.models))
+    # Side by side, so that none hides another, yet never far from the spoke.
+    step = min(0.05, min(0.25, 0.6 * 2 * pi / len(angles)) / len(chart.models))
     for place, model in enumerate(chart.models):
         turn = step * (place - (len(chart.models) - 1) / 2)
         _outline(pen, chart, model, [(cx, cy, angle + turn) for angle in angles], whiskers)

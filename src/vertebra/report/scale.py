@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, count
 from math import ceil, floor, log10, sqrt
 
-_ROUND = (1, 2, 2.5, 5, 10)
+_ROUND = (1, 2, 2.5, 5)
 _DENSE: tuple[tuple[tuple[int, ...], int], ...] = (((1, 2, 5), 1), ((1, 3), 1))
 """What stands in a decade, and every how many of them."""
 
@@ -24,7 +24,10 @@ def scale(values: Sequence[float], least: float, most: int = 5) -> list[float]:
         low, high = middle - least / 2, middle + least / 2
     assert low < high
     rough = 10.0 ** floor(log10((high - low) / (most - 1)))
-    for step in (rough * factor * times for times in (1, 10) for factor in _ROUND):
+    steps = (
+        rough * factor * times for times in (1, 10, 100) for factor in _ROUND if factor != 2.5 or rough * times >= 10
+    )
+    for step in steps:
         first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
         if last - first < most:
             break

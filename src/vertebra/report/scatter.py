@@ -24,6 +24,8 @@ HEIGHT = 3.1
 WIDEST = 5.2
 SPACE = 0.35
 ASIDE = 0.08
+EDGE = 1.02
+"""By how much an axis reaches beyond what is on it."""
 LEFT = MARGIN + 0.4
 """Where the first panel begins, right of the scores."""
 
@@ -75,7 +77,7 @@ def _reading(chart: Chart, costs: Costs) -> Iterator[str]:
     count = len(costs.columns)
     of = f"of the {count} benchmarks" if count > 1 else "of the one benchmark"
     yield f"The score is the mean {of} that all models have. Costs are on logarithmic axes. Lines: {chart.spread}."
-    yield "Stairs: the front, whose models are not beaten by any that is cheaper."
+    yield "Stairs: the front; no model that costs less or as much is better than those on it."
 
 
 def _notes(chart: Chart, costs: Costs) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _notes(chart: Chart, costs: Costs) -> Iterator[str]:
 def _panel(pen: Pen, chart: Chart, costs: Costs, kind: Kind, at: _Place, scores: Sequence[float]) -> None:
     known = _known(costs, kind)
     unit, name = next((u for u in _UNITS[kind] if min(c for c, _ in known) >= u[0]), _UNITS[kind][-1])
-    ticks = scale_log([cost / unit for cost, _ in known])
+    ticks = scale_log([cost / unit * edge for cost, _ in known for edge in (1 / EDGE, EDGE)])
     bottom = at.top + HEIGHT
 
     def x_of(cost: float) -> float:
@@ -116,6 +118,7 @@ def _panel(pen: Pen, chart: Chart, costs: Costs, kind: Kind, at: _Place, scores:
         pen.line([(x_of(tick * unit), at.top), (x_of(tick * unit), bottom)], pen.ink.line, 0.8)
         pen.text(x_of(tick * unit), bottom + 0.14, f"{tick:g}", 9, pen.ink.muted, side="center")
     title = f"{name}{_TITLES[kind]}"
+    title = title[0].upper() + title[1:]
     pen.text(at.left + at.width / 2, bottom + 0.4, title, 9.5, bold=True, side="center")
     xs = {line.model: x_of(cost) + aside for (cost, line), aside in zip(known, _asides(known), strict=True)}
     front = [(xs[line.model], y_of(line.score)) for line in costs.front(kind)]

@@ -50,7 +50,7 @@ def parameters(folder: Path) -> int | None:
                     count += math.prod(weight.get_shape()) if kind.startswith(_WEIGHTS) else 0
     except (OSError, SafetensorError, DataError):
         return None
-    return count
+    return count or None
 
 
 @dataclass(frozen=True, slots=True)
