@@ -26,7 +26,7 @@ from vertebra.spec import Json
 
 Kind = Literal["parameters", "tokens", "seconds"]
 KINDS: tuple[Kind, ...] = ("parameters", "tokens", "seconds")
-QUESTIONS = 128
+QUESTIONS = 256
 """Of a benchmark whose tokens are counted, at even distances; all where there are fewer."""
 
 
