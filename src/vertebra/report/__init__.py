@@ -80,9 +80,7 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     # Times are measured and checkpoints may be elsewhere: no part of what a citation points at.
     document = {**found, "answering": answering(cells), "costs": priced.to_json()}
     figures = list(_figures(grid, axes, priced))
-    pictures: dict[str, bytes] = {}
-    for file, picture in ((figure.file, figure.picture) for figure in figures):
-        pictures |= {f"{file}.svg": picture.svg, f"{file}.png": picture.png, f"{file}.pdf": picture.pdf}
+    pictures = {name: data for figure in figures for name, data in _files(figure)}
     texts = {
         "results.json": _json(document),
         "comparisons.json": _json(matrix.document(study.study)),
@@ -111,6 +109,12 @@ def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[pa
     yield page.Figure("All models, benchmark by benchmark", "dots", dots.draw(grid, axes))
     if priced.kinds:
         yield page.Figure("Score against cost", "costs", scatter.draw(grid, priced))
+
+
+def _files(figure: page.Figure) -> Iterator[tuple[str, bytes]]:
+    yield f"{figure.file}.svg", figure.picture.svg
+    yield f"{figure.file}.png", figure.picture.png
+    yield f"{figure.file}.pdf", figure.picture.pdf
 
 
 def _json(document: Mapping[str, Json]) -> bytes:

@@ -24,6 +24,12 @@ from vertebra.spec import Json, Study
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+BOLD = "Bold: highest of its family."
+TIED = (
+    "≈ : not told apart from the bold number by a paired test on the same questions "
+    "(5 %, Holm over all pairs and benchmarks of the study)."
+)
+UNKNOWN = "Where intervals overlap the order may be chance."
 
 Standing = Literal["best", "tied", "behind"]
 """To the best of the family: `tied` where the two are not told apart, `behind` where the difference is real."""
@@ -161,6 +167,13 @@ class Grid:
             for best in self.best(model.family, column)
             if (pair := self._pair(model, best, column)) and not pair.is_real
         ]
+
+    def marks(self) -> list[str]:
+        """What bold and ≈ say, a sentence each."""
+        told = {self.standing(model, column) for model in self.models for column in self.columns}
+        if not told & {"tied", "behind"}:
+            return [BOLD, UNKNOWN]
+        return [BOLD, TIED] if "tied" in told else [BOLD]
 
     def _pair(self, one: Model, other: Model, column: Column) -> Pair | None:
         by_place = self.matrix.by_place if self.matrix else {}

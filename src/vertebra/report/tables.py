@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DASH = "–"
-BOLD = "Bold: highest of its family."
-TIED = (
-    "≈ : not told apart from the bold number by a paired test on the same questions "
-    "(5 %, Holm over all pairs and benchmarks of the study)."
-)
-UNKNOWN = "Where intervals overlap the order may be chance."
 
 
 def markdown(grid: Grid) -> str:
@@ -37,15 +31,7 @@ def markdown(grid: Grid) -> str:
     for model in grid.models:
         cells = [_md_score(grid, model, column) for column in grid.columns]
         lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
-    return "\n".join([*lines, "", *(f"- {_md(note)}" for note in [*grid.legend(), *marks(grid)]), ""])
-
-
-def marks(grid: Grid) -> list[str]:
-    """What bold and ≈ say, a sentence each."""
-    told = {grid.standing(model, column) for model in grid.models for column in grid.columns}
-    if not told & {"tied", "behind"}:
-        return [BOLD, UNKNOWN]
-    return [BOLD, TIED] if "tied" in told else [BOLD]
+    return "\n".join([*lines, "", *(f"- {_md(note)}" for note in [*grid.legend(), *grid.marks()]), ""])
 
 
 def published_markdown(published: Sequence[Published]) -> str:
@@ -81,7 +67,7 @@ def latex(grid: Grid, published: Sequence[Published] = ()) -> str:
         [
             grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}.",
             *grid.legend(),
-            *marks(grid),
+            *grid.marks(),
         ]
     )
     lines = [
