@@ -165,9 +165,10 @@ def test_published_numbers_stand_beside_ours_in_latex_and_csv(study: Study, card
     grid = build_grid(study, cells)
     published = beside(grid, Catalog.installed().references())
     text = latex(grid, published)
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
-    assert r"llava-1.5 & vicuna-7b & POPE & 86.0 & 87.3 & $-$1.3 & 2, 3 \\" in text
-    assert "2: Study on LLM Backbones" in text or "2: " in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1 + len({each.table for each in published})
+    assert r"llava-1.5 & vicuna-7b & 87.3 ($-1.3$) \\" in text
+    assert "Published in Study on LLM Backbones (https://" in text
+    assert "mine" not in text.split("Published in")[-2].split(r"\begin{tabular}")[-1]
     head, first, second = csv.reader(io.StringIO(comma_separated(grid, published)))
     told, other = (dict(zip(head, line, strict=True)) for line in (first, second))
     (theirs,) = [name for name in head if "published" in name and told[name] == "87.3"]

@@ -50,36 +50,15 @@ def published_markdown(published: Sequence[Published]) -> str:
 def latex(grid: Grid, published: Sequence[Published] = ()) -> str:
     """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx.
 
-    Published numbers are a second one below.
+    Below it stands one for each published table that has numbers of the same models.
     """
-    wide = len(grid.columns) > 6
-    body = [rf"\begin{{tabular}}{{ll{'r' * len(grid.columns)}}}", r"\toprule", *_tex_head(grid), r"\midrule"]
-    for place, family in enumerate(grid.families()):
-        body += [r"\midrule"] if place else []
-        for number, model in enumerate(grid.of(family)):
-            name = _tex(plain(family)) if number == 0 else ""
-            scores = [_tex_score(grid, model, column) for column in grid.columns]
-            body.append(" & ".join([name, _tex(plain(model.backbone)), *scores]) + r" \\")
-    body += [r"\bottomrule", r"\end{tabular}"]
-    if wide:
-        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
-    caption = " ".join(
-        [
-            grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}.",
-            *grid.legend(),
-            *grid.marks(),
-        ]
-    )
-    lines = [
-        rf"% Needs \usepackage{{booktabs{',graphicx' if wide else ''}}}.",
-        r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{3pt}",
-        *body,
-        rf"\caption{{{_tex(caption)}}}",
-        r"\end{table}",
-        *_tex_published(published),
-    ]
-    return "\n".join(lines) + "\n"
+    title = grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}."
+    caption = " ".join([title, *grid.legend(), *grid.marks()])
+    floats = [_tex_float(grid.models, grid.columns, lambda *place: _tex_score(grid, *place), caption)]
+    for table in dict.fromkeys(each.table for each in published):
+        floats += [_tex_published(grid, [each for each in published if each.table == table])]
+    needs = "booktabs,graphicx" if any("resizebox" in each for each in floats) else "booktabs"
+    return "\n".join([rf"% Needs \usepackage{{{needs}}}.", "\n".join(floats)])
 
 
 def comma_separated(grid: Grid, published: Sequence[Published] = ()) -> str:
@@ -185,9 +164,44 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(char, char) for char in text)
 
 
-def _tex_head(grid: Grid) -> Iterator[str]:
+def _tex_float(
+    models: Sequence[Model], columns: Sequence[Column], cell: Callable[[Model, Column], str], caption: str
+) -> str:
+    """A model a row, its family named once."""
+    body = [rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}", r"\toprule", *_tex_head(columns)]
+    family = None
+    for model in models:
+        body += [r"\midrule"] if model.family != family else []
+        name = _tex(plain(model.family)) if model.family != family else ""
+        body.append(" & ".join([name, _tex(plain(model.backbone)), *(cell(model, c) for c in columns)]) + r" \\")
+        family = model.family
+    body += [r"\bottomrule", r"\end{tabular}"]
+    if len(columns) > 6:
+        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
+    begin = [r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{3pt}"]
+    return "\n".join([*begin, *body, rf"\caption{{{_tex(caption)}}}", r"\end{table}", ""])
+
+
+def _tex_published(grid: Grid, published: Sequence[Published]) -> str:
+    """The numbers of one published table, and in parentheses how far ours are from them."""
+    told = {(each.family, each.backbone, each.column): each for each in published}
+
+    def cell(model: Model, column: Column) -> str:
+        found = told.get((plain(model.family), plain(model.backbone), column.plain))
+        return f"{found.theirs:.1f} (${found.difference:+z.1f}$)" if found else "--"
+
+    models = [
+        model for model in grid.models if any((*map(plain, model), column.plain) in told for column in grid.columns)
+    ]
+    columns = [column for column in grid.columns if any(each.column == column.plain for each in published)]
+    notes = dict.fromkeys(f"{benchmark_title(each.benchmark)}: {each.note}." for each in published if each.note)
+    source = f"Published in {published[0].table} ({published[0].source}), and ours less theirs in parentheses."
+    return _tex_float(models, columns, cell, " ".join([source, *notes]))
+
+
+def _tex_head(columns: Sequence[Column]) -> Iterator[str]:
     """Benchmark, metric and protocol on a line each; a line that would be empty is left out."""
-    headers = [_header(column) for column in grid.columns]
+    headers = [_header(column) for column in columns]
     for depth, first in enumerate(["Family & Backbone", " & ", " & "]):
         names = [_tex(header[depth]) if depth < len(header) else "" for header in headers]
         if depth == 0 or any(names):
@@ -202,28 +216,6 @@ def _tex_score(grid: Grid, model: Model, column: Column) -> str:
     value = rf"\textbf{{{score.text}}}" if grid.is_best(model, column) else score.text
     value += r"\ensuremath{^{\approx}}" if grid.is_tied(model, column) else ""
     return " ".join(filter(None, [value, _tex(score.spread)])) + _tex(_dagger(grid, model, column))
-
-
-def _tex_published(published: Sequence[Published]) -> Iterator[str]:
-    """A table of our numbers beside published ones; notes and sources follow it as a comment and a caption."""
-    if not published:
-        return
-    yield from ("", r"\begin{table}", r"\centering\small", r"\begin{tabular}{lllrrrl}", r"\toprule")
-    yield r"Family & Backbone & Benchmark & Ours & Published & Difference & Table \\"
-    yield r"\midrule"
-    tables = list(dict.fromkeys((each.table, each.source) for each in published))
-    notes = list(dict.fromkeys((each.benchmark, each.note) for each in published if each.note))
-    for each in published:
-        names = (each.family, each.backbone, benchmark_title(each.benchmark))
-        numbers = (f"{each.ours:.1f}", f"{each.theirs:.1f}", f"{each.difference:+z.1f}".replace("-", "$-$"))
-        marks = [tables.index((each.table, each.source)) + 1]
-        marks += [len(tables) + notes.index((each.benchmark, each.note)) + 1] if each.note else []
-        yield " & ".join([*map(_tex, names), *numbers, ", ".join(map(str, marks))]) + r" \\"
-    yield from (r"\bottomrule", r"\end{tabular}")
-    told = [*(f"{title} ({source})" for title, source in tables), *(f"{benchmark_title(b)}: {n}" for b, n in notes)]
-    listed = "; ".join(f"{number}: {text}" for number, text in enumerate(told, 1))
-    yield rf"\caption{{{_tex(f'Beside published numbers. {listed}.')}}}"
-    yield r"\end{table}"
 
 
 def _csv_name(column: Column) -> str:
