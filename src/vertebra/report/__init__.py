@@ -30,7 +30,10 @@ from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
 from vertebra.spec import Json, Reference, Study, digest
 
-__all__ = ["Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
+__all__ = ["MEASURED", "Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
+
+MEASURED = ("answering", "costs")
+"""Parts of results.json that differ between runs or machines, so that no citation points at them."""
 
 
 class Report(NamedTuple):
@@ -77,8 +80,9 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         "ties": [*grid.ties()],
     }
     priced = costs(grid, cells, material.benchmarks, material.data)
-    # Times are measured and checkpoints may be elsewhere: no part of what a citation points at.
-    document = {**found, "answering": answering(cells), "costs": priced.to_json()}
+    measured: dict[str, Json] = {"answering": answering(cells), "costs": priced.to_json()}
+    assert {*measured} == {*MEASURED}
+    document = {**found, **measured}
     figures = list(_figures(grid, axes, priced))
     pictures = {name: data for figure in figures for name, data in _files(figure)}
     texts = {
