@@ -143,10 +143,10 @@ def test_a_tie_is_marked_and_explained_in_every_table(study: Study, tmp_path: Pa
     grid = build_grid(study, cells, build_matrix(cells, {"gqa": benchmark("gqa")}))
     rows = markdown(grid).splitlines()
     assert r"| f | close | 89.0 \[81.2, 93.8\] ≈ |" in rows
-    assert "| f | far | 40.0 ± 4.0 |" in rows
+    assert "| f | far | 40.0 ± 9.6 |" in rows
     assert any(row.startswith("- ≈ : not told apart from the bold number") for row in rows)
     tex = latex(grid)
-    assert r" & close & 89.0\ensuremath{^{\approx}} \ensuremath{\pm} 4.0 \\" in tex
+    assert r" & close & 89.0\ensuremath{^{\approx}} {[}81.2, 93.8{]} \\" in tex
     assert r"\ensuremath{\approx} : not told apart" in tex
     head, *lines = csv.reader(io.StringIO(comma_separated(grid)))
     assert head[-1] == "gqa accuracy testdev_balanced standing"
