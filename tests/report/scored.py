@@ -43,3 +43,12 @@ def cells(
 def matrix(found: list[Cell]) -> Matrix:
     """The comparisons of these."""
     return build_matrix(found, {each.benchmark: benchmark(each.benchmark) for each in found})
+
+
+def three(folder: Path, family: str = "f", seed: int = 0) -> list[Cell]:
+    """On GQA, the best (90 of 100), one that differs from it by chance alone (89), and one far behind (40)."""
+    counts = {"best": 90, "close": 89, "far": 40}
+    gqa = benchmark("gqa")
+    return [
+        cell(folder, f"{family}/{name}", gqa, [n < count for n in range(100)], seed) for name, count in counts.items()
+    ]

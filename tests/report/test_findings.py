@@ -4,8 +4,6 @@ import json
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.report.scored import cell, cells, matrix
 
 from vertebra.benchmarks import benchmark
@@ -105,21 +103,17 @@ def test_models_with_the_same_answers_are_alike_and_nobody_is_ahead(tmp_path):
     assert all(f"surely less than {MARGIN:g} apart" in each.says and abs(each.difference) < MARGIN for each in found)
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_chance_alone_hardly_ever_is_a_finding(seed, tmp_path_factory):
-    """Ten studies in which nothing differs; at 5 % a study, three with a finding come up once in a hundred times."""
-    folder = tmp_path_factory.mktemp("null")
-    rng = random.Random(seed)
-    wrong = 0
-    for number in range(10):
+def test_chance_alone_is_a_finding_in_at_most_one_study_of_twenty(tmp_path):
+    """Two sorts of tests, each held to 5 % of the studies."""
+    rng, wrong = random.Random(0), 0
+    for number in range(60):
         made = [
-            cell(folder / str(number), f"eyes/{model}", benchmark(name), [rng.random() < 0.5 for _ in range(80)])
+            cell(tmp_path / str(number), f"eyes/{model}", benchmark(name), [rng.random() < 0.5 for _ in range(80)])
             for model in "abc"
             for name in ("gqa", "vqav2")
         ]
         wrong += any(each.kind != "alike" for each in find(matrix(made)))
-    assert wrong <= 4
+    assert wrong <= 6, wrong
 
 
 def test_a_study_of_one_model_finds_nothing(tmp_path):

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.report.scored import cell, three
 
+from vertebra.benchmarks import benchmark
 from vertebra.report import Cell
-from vertebra.report.grid import Column, Model, Score, build_grid, plain
+from vertebra.report.grid import Column, Grid, Model, Score, build_grid, plain
+from vertebra.report.matrix import build_matrix
 from vertebra.spec import Study
 
 Card = Callable[..., dict[str, object]]
@@ -61,6 +65,44 @@ def test_the_best_of_a_family_is_the_highest_and_ties_as_shown_are_both_best(stu
 def test_a_model_alone_in_its_family_is_not_called_best(study: Study, card: Card) -> None:
     grid = build_grid(study, [Cell("f", "b", 0, "gqa", card("gqa", 80.0)), Cell("g", "b", 0, "gqa", None)])
     assert not any(grid.is_best(model, grid.columns[0]) for model in grid.models)
+
+
+def compared(study: Study, cells: list[Cell]) -> Grid:
+    return build_grid(study, cells, build_matrix(cells, {"gqa": benchmark("gqa")}))
+
+
+def test_who_is_not_told_apart_from_the_best_is_tied_and_who_is_lies_behind(study: Study, tmp_path: Path) -> None:
+    grid = compared(study, three(tmp_path))
+    assert [grid.standing(model, grid.columns[0]) for model in grid.models] == ["best", "tied", "behind"]
+    assert [grid.is_tied(model, grid.columns[0]) for model in grid.models] == [False, True, False]
+    (tie,) = grid.ties()
+    assert (tie["backbone"], tie["best"], tie["benchmark"]) == ("close", "best", "gqa")
+    assert tie["p_holm"] > 0.05
+
+
+def test_seeds_are_compared_together(study: Study, tmp_path: Path) -> None:
+    counts = {("best", 0): 90, ("best", 1): 88, ("close", 0): 88, ("close", 1): 89, ("far", 0): 40, ("far", 1): 41}
+    cells = [
+        cell(tmp_path, f"f/{name}", benchmark("gqa"), [n < count for n in range(100)], seed)
+        for (name, seed), count in counts.items()
+    ]
+    grid = compared(study, cells)
+    assert [grid.standing(model, grid.columns[0]) for model in grid.models] == ["best", "tied", "behind"]
+
+
+def test_a_family_is_measured_by_its_own_best(study: Study, tmp_path: Path) -> None:
+    grid = compared(study, [*three(tmp_path, "f"), *three(tmp_path, "g")])
+    assert [grid.standing(model, grid.columns[0]) for model in grid.models] == ["best", "tied", "behind"] * 2
+
+
+def test_a_pair_that_nobody_compared_has_no_standing(study: Study, tmp_path: Path) -> None:
+    first, *others = three(tmp_path)
+    elsewhere = cell(tmp_path, "f/other", replace(benchmark("gqa"), protocol="another split"), [True] * 100)
+    grid = compared(study, [first, *others, elsewhere])
+    assert grid.standing(Model("f", "other"), grid.columns[1]) is None
+    unknown = build_grid(study, [first, *others])
+    assert [unknown.standing(model, unknown.columns[0]) for model in unknown.models] == ["best", None, None]
+    assert unknown.ties() == []
 
 
 def test_unequal_numbers_of_questions_in_a_column_are_pointed_out(study: Study, card: Card) -> None:

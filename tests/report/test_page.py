@@ -60,7 +60,7 @@ def test_the_page_loads_nothing_and_runs_nothing(material: Materials, cells: Cel
     page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
     assert not page.all("script") + page.all("link") + page.all("iframe")
     loaded = [image["src"] for image in page.all("img")] + [source["srcset"] for source in page.all("source")]
-    assert len(loaded) == 2
+    assert len(loaded) == 4
     assert all(address.startswith("data:image/svg+xml;base64,") for address in loaded)
 
 
@@ -89,7 +89,7 @@ def test_hostile_names_stay_text(study: Study, material: Materials, card: Card, 
     evil = study.model_copy(update={"study": name, "title": name})
     page = Page(written(replace(found, study=evil), tmp_path))
     assert not page.all("script")
-    assert [image["src"][:5] for image in page.all("img")] == ["data:"]
+    assert [image["src"][:5] for image in page.all("img")] == ["data:"] * 2
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
     assert "{{ 7 * 7 }}" in page.text
     assert "\x1b" not in page.text

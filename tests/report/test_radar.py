@@ -4,19 +4,18 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from PIL import Image
+from tests.report import drawn
+from tests.report.drawn import demand_order, texts
 
-from vertebra.report import Cell, radar
+from vertebra.report import Cell, dots, radar
+from vertebra.report.chart import Chart
 from vertebra.report.grid import build_grid
 from vertebra.report.radar import draw
-from vertebra.report.sheet import LIGHT, WIDTH, Pen, mark_of, measure, shown, wrap
+from vertebra.report.sheet import LIGHT, Pen, shown
 from vertebra.spec import Study
 
 Axes = Mapping[str, tuple[float, float]]
@@ -24,29 +23,11 @@ Cells = Callable[..., list[Cell]]
 LONG = [f"a_benchmark_whose_name_never_seems_to_end_{place}" for place in range(16)]
 
 
-def painted(study: Study, cells: Sequence[Cell], axes: Axes) -> Pen:
+def painted(study: Study, cells: Sequence[Cell], axes: Axes, family: str | None = None) -> Pen:
+    """The first family's picture, or that of another one; `all` for all."""
     grid = build_grid(study, cells)
-    columns = tuple(column for column in grid.columns if column.benchmark in axes)
-    return radar._paint(radar._Chart(grid, grid.families()[0], columns, axes), LIGHT)
-
-
-def texts(pen: Pen) -> list[str]:
-    return [artist.get_text() for artist in pen.drawn if isinstance(artist, Text)]
-
-
-def boxes(pen: Pen) -> dict[str, Bbox]:
-    """Where every text lies, in inches from the lower left corner."""
-    figure = Figure(figsize=(WIDTH, pen.height), dpi=100)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(pen.height, 0))
-    for artist in pen.drawn:
-        axes.add_artist(artist)
-    figure.savefig(io.BytesIO(), format="png", dpi=100)
-    found = [artist for artist in pen.drawn if isinstance(artist, Text)]
-    extents = [artist.get_window_extent() for artist in found]
-    return {
-        f"{place} {artist.get_text()}": Bbox(extent.get_points() / 100)
-        for place, (artist, extent) in enumerate(zip(found, extents, strict=True))
-    }
+    chart = Chart.of(grid, axes, None if family == "all" else family or grid.families()[0])
+    return (radar if len(chart.columns) >= 3 else dots).paint(chart, LIGHT)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 16])
@@ -54,11 +35,7 @@ def boxes(pen: Pen) -> dict[str, Bbox]:
 def test_no_two_texts_overlap_and_none_leaves_the_sheet(study: Study, cells: Cells, count: int, backbone: str) -> None:
     some = cells(LONG[:count], ["a-family"], [backbone.format(place) for place in range(9)])
     pen = painted(study, [*some[:-1], replace(some[-1], scorecard=None)], dict.fromkeys(LONG, (25.0, 100.0)))
-    found = boxes(pen)
-    assert all(b.x0 >= 0 and b.x1 <= WIDTH and b.y0 >= 0 and b.y1 <= pen.height for b in found.values())
-    for (name, box), (other, another) in combinations(found.items(), 2):
-        overlap = Bbox.intersection(box, another)
-        assert overlap is None or overlap.height < 0.04 or overlap.width <= 0, (name, other)
+    demand_order(pen)
 
 
 def test_the_ends_of_every_axis_stand_at_its_label(study: Study, cells: Cells) -> None:
@@ -92,18 +69,18 @@ def test_a_benchmark_without_an_axis_is_left_out_and_named(study: Study, cells: 
 def test_fewer_than_three_benchmarks_make_a_dot_plot(
     study: Study, cells: Cells, axes: Axes, count: int, kind: str
 ) -> None:
-    picture = draw(build_grid(study, cells(["pope", "gqa", "v7w"][:count])), "tiny-vip-llava", axes)
+    picture = draw(build_grid(study, cells(["pope", "gqa", "v7w"][:count])), axes, "tiny-vip-llava")
     assert picture.alt.startswith(f"{kind} of tiny-vip-llava: tiny-vicuna-s")
 
 
 def test_a_study_without_any_score_is_a_picture_too(study: Study, axes: Axes) -> None:
-    assert draw(build_grid(study, [Cell("f", "b", 0, "pope", None)]), "f", axes).png.startswith(b"\x89PNG")
+    assert draw(build_grid(study, [Cell("f", "b", 0, "pope", None)]), axes, "f").png.startswith(b"\x89PNG")
     assert "Nothing to draw yet." in texts(painted(study, [Cell("f", "b", 0, "pope", None)], {}))
 
 
 def test_the_same_input_gives_the_same_bytes_and_no_date(study: Study, cells: Cells, axes: Axes) -> None:
     first, second = (
-        draw(build_grid(study, cells(families=["tiny-llava-1.5"])), "tiny-llava-1.5", axes) for _ in range(2)
+        draw(build_grid(study, cells(families=["tiny-llava-1.5"])), axes, "tiny-llava-1.5") for _ in range(2)
     )
     assert first == second
     assert not re.search(rb"<dc:date>|20\d\d-\d\d-\d\d", first.svg)
@@ -111,12 +88,12 @@ def test_the_same_input_gives_the_same_bytes_and_no_date(study: Study, cells: Ce
 
 
 def test_the_png_is_eighteen_hundred_pixels_across(study: Study, cells: Cells, axes: Axes) -> None:
-    picture = draw(build_grid(study, cells(families=["tiny-llava-1.5"])), "tiny-llava-1.5", axes)
+    picture = draw(build_grid(study, cells(families=["tiny-llava-1.5"])), axes, "tiny-llava-1.5")
     assert Image.open(io.BytesIO(picture.png)).width == 1800
 
 
 def test_an_svg_refers_to_nothing_outside_itself(study: Study, cells: Cells, axes: Axes) -> None:
-    picture = draw(build_grid(study, cells(families=["tiny-llava-1.5"])), "tiny-llava-1.5", axes)
+    picture = draw(build_grid(study, cells(families=["tiny-llava-1.5"])), axes, "tiny-llava-1.5")
     tree = ElementTree.fromstring(picture.svg)  # noqa: S314
     links = [value for node in tree.iter() for key, value in node.attrib.items() if key.endswith("href")]
     assert links
@@ -132,30 +109,45 @@ def test_names_with_markup_dollars_and_foreign_letters_are_drawn_as_they_are(
     name = "<script>$x_{2}$ 漢 \x1b[2J"
     some = cells(families=[name], backbones=[name, "b"])
     assert shown("<script>$x_{2}$ 漢") == "<script>$x_{2}$ �"
-    assert b"<script" not in draw(build_grid(study, some), name, axes).svg
+    assert b"<script" not in draw(build_grid(study, some), axes, name).svg
 
 
-def test_the_settings_of_matplotlib_are_left_as_they_were(study: Study, cells: Cells, axes: Axes) -> None:
-    import matplotlib
-
-    before = dict(matplotlib.rcParams)
-    draw(build_grid(study, cells(families=["tiny-llava-1.5"])), "tiny-llava-1.5", axes)
-    assert dict(matplotlib.rcParams) == before
-
-
-def test_no_two_of_twenty_models_are_drawn_alike() -> None:
-    assert len({mark_of(LIGHT, place) for place in range(20)}) == 20
+def corners(pen: Pen) -> list[tuple[float, float]]:
+    """Of all marks in the plot: their distance from the centre, in radii, and how far they stand to the right."""
+    (cx, cy) = next(a.center for a in pen.drawn if hasattr(a, "center"))
+    at = [(float(d.get_xdata()[0]) - cx, float(d.get_ydata()[0]) - cy) for d in drawn.dots(pen)]
+    return [(((x * x + y * y) ** 0.5) / radar.RADIUS, x) for x, y in at]
 
 
-def test_wrapped_lines_keep_every_character_and_their_width() -> None:
-    text = "a few words and-one-that-is-much-too-long-for-any-line"
-    lines = wrap(text, 10.5, 1.2)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert all(measure(line, 10.5) <= 1.2 for line in lines)
+def test_a_corner_lies_as_far_out_as_its_score_between_chance_and_ceiling(
+    study: Study, card: Callable[..., dict[str, object]]
+) -> None:
+    axes = {"pope": (50.0, 100.0), "gqa": (0.0, 100.0), "v7w": (25.0, 100.0)}
+    values = {"pope": 75.0, "gqa": 30.0, "v7w": 100.0}
+    pen = painted(study, [Cell("f", "a", 0, name, card(name, value)) for name, value in values.items()], axes)
+    assert [round(radius, 6) for radius, _ in corners(pen)[:3]] == [0.5, 0.3, 1.0]
 
 
-def test_a_name_that_is_cut_keeps_its_end_which_tells_it_from_its_kin() -> None:
-    lines = wrap("mmbench-" * 9 + "cn", 10.5, 1.2, most=2)
-    assert len(lines) == 2
-    assert lines[1].startswith("…")
-    assert lines[1].endswith("mmbench-cn")
+def test_all_families_stand_in_one_picture_in_styles_of_their_own(study: Study, cells: Cells, axes: Axes) -> None:
+    pen = painted(study, cells(), axes, "all")
+    assert {"tiny-llava-1.5", "tiny-vip-llava"} <= set(texts(pen))
+    outlines = drawn.lines(pen, 1.3)
+    assert len({(line.get_color(), line.get_linestyle()) for line in outlines}) == len(outlines) == 8
+    marks = drawn.dots(pen)[: 8 * 4]
+    assert [drawn.is_hollow(pen, mark) for mark in marks] == [False] * 16 + [True] * 16
+    assert "Intervals are in the dot plot." in " ".join(texts(pen))
+
+
+def test_a_backbone_has_the_same_colour_in_every_picture(study: Study, cells: Cells, axes: Axes) -> None:
+    some = [cell for cell in cells() if (cell.family, cell.backbone) != ("tiny-vip-llava", "tiny-vicuna-s")]
+    alone = drawn.dots(painted(study, some, axes, "tiny-vip-llava"))[0]
+    together = drawn.dots(painted(study, some, axes, "all"))[4 * 4]
+    assert alone.get_color() == together.get_color() or alone.get_marker() == together.get_marker()
+    assert alone.get_markerfacecolor() == together.get_markeredgecolor()
+
+
+@pytest.mark.parametrize("families", [2, 5])
+def test_no_text_of_many_families_overlaps_another(study: Study, cells: Cells, families: int) -> None:
+    names = ["a-family", "b" * 90, "c-family-of-long-names", "d", "e"][:families]
+    some = cells(LONG[:7], names, [f"backbone-{place}" for place in range(8)])
+    demand_order(painted(study, some[:-9], dict.fromkeys(LONG, (80.0, 100.0)), "all"))

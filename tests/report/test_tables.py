@@ -5,14 +5,20 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tests.report.scored import three
 
+from vertebra.benchmarks import benchmark
+from vertebra.catalog import Catalog
 from vertebra.report import Cell
 from vertebra.report.grid import build_grid
+from vertebra.report.matrix import build_matrix
+from vertebra.report.published import beside
 from vertebra.report.tables import comma_separated, latex, markdown, terminal
 from vertebra.spec import Study
 
@@ -75,9 +81,10 @@ def test_braces_of_latex_are_balanced_whatever_the_name(study: Study) -> None:
 def test_csv_keeps_every_digit_and_leaves_missing_scores_empty(study: Study, card: Card) -> None:
     cells = [Cell("f", "a", 0, "pope", card("pope", 83.123456789)), Cell("f", "b", 0, "pope", None)]
     head, first, second = csv.reader(io.StringIO(comma_separated(build_grid(study, cells))))
-    assert head == ["family", "backbone", "pope f1 llava", "pope f1 llava low95", "pope f1 llava high95"]
-    assert first[2:] == ["83.123456789", "81.123456789", "85.123456789"]
-    assert second == ["f", "b", "", "", ""]
+    name = "pope f1 llava"
+    assert head == ["family", "backbone", name, f"{name} low95", f"{name} high95", f"{name} standing"]
+    assert first[2:] == ["83.123456789", "81.123456789", "85.123456789", ""]
+    assert second == ["f", "b", "", "", "", ""]
 
 
 def test_a_name_that_a_spreadsheet_would_run_becomes_text(study: Study) -> None:
@@ -129,3 +136,43 @@ def test_a_title_goes_into_every_table_without_its_markup(study: Study, card: Ca
     grid = build_grid(titled, [Cell("f", "a", 0, "pope", replace(Cell("", "", 0, "", None)).scorecard)])
     assert "&lt;script&gt;" in markdown(grid)
     assert r"100 \%" in latex(grid)
+
+
+def test_a_tie_is_marked_and_explained_in_every_table(study: Study, tmp_path: Path) -> None:
+    cells = three(tmp_path)
+    grid = build_grid(study, cells, build_matrix(cells, {"gqa": benchmark("gqa")}))
+    rows = markdown(grid).splitlines()
+    assert r"| f | close | 89.0 \[81.2, 93.8\] ≈ |" in rows
+    assert "| f | far | 40.0 ± 9.6 |" in rows
+    assert any(row.startswith("- ≈ : not told apart from the bold number") for row in rows)
+    tex = latex(grid)
+    assert r" & close & 89.0\ensuremath{^{\approx}} {[}81.2, 93.8{]} \\" in tex
+    assert r"\ensuremath{\approx} : not told apart" in tex
+    head, *lines = csv.reader(io.StringIO(comma_separated(grid)))
+    assert head[-1] == "gqa accuracy testdev_balanced standing"
+    assert [line[-1] for line in lines] == ["best", "tied", "behind"]
+
+
+def test_no_mark_is_explained_that_is_not_there(study: Study, cells: Cells) -> None:
+    grid = build_grid(study, cells())
+    assert "≈" not in markdown(grid)
+    assert "approx" not in latex(grid)
+    assert "where intervals overlap the order may be chance" in markdown(grid).lower()
+
+
+def test_published_numbers_stand_beside_ours_in_latex_and_csv(study: Study, card: Card) -> None:
+    cells = [Cell("llava-1.5", name, 0, "pope", card("pope", 86.0)) for name in ("vicuna-7b", "mine")]
+    grid = build_grid(study, cells)
+    published = beside(grid, Catalog.installed().references())
+    text = latex(grid, published)
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1 + len({each.table for each in published})
+    assert r"llava-1.5 & vicuna-7b & 87.3 ($-1.3$) \\" in text
+    assert "Published in Study on LLM Backbones (https://" in text
+    assert "mine" not in text.split("Published in")[-2].split(r"\begin{tabular}")[-1]
+    head, first, second = csv.reader(io.StringIO(comma_separated(grid, published)))
+    told, other = (dict(zip(head, line, strict=True)) for line in (first, second))
+    (theirs,) = [name for name in head if "published" in name and told[name] == "87.3"]
+    assert float(told[theirs.replace("published", "difference")]) == pytest.approx(-1.3)
+    assert other[theirs] == ""
+    assert "published" not in comma_separated(grid)
+    assert latex(grid).count(r"\begin{tabular}") == 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vertebra.report import Answering, Cell, Material, write_report
+from vertebra.report import MEASURED, Answering, Cell, Material, write_report
 
 Cells = Callable[..., list[Cell]]
 Materials = Callable[[Sequence[Cell]], Material]
@@ -19,9 +19,19 @@ def test_every_file_of_the_contract_is_written(cells: Cells, material: Materials
     write_report(material(cells()), tmp_path / "reports" / "miniature")
     assert {path.name for path in (tmp_path / "reports" / "miniature").iterdir()} == {
         *("index.html", "table.md", "table.tex", "table.csv", "results.json", "comparisons.json"),
-        *("radar-tiny-llava-1.5.svg", "radar-tiny-llava-1.5.png"),
-        *("radar-tiny-vip-llava.svg", "radar-tiny-vip-llava.png"),
+        *(
+            f"{name}.{form}"
+            for name in ("radar-tiny-llava-1.5", "radar-tiny-vip-llava", "radar-all", "dots")
+            for form in ("svg", "png", "pdf")
+        ),
     }
+
+
+def test_a_family_alone_has_no_picture_of_all(cells: Cells, material: Materials, tmp_path: Path) -> None:
+    report = write_report(material(cells(families=["all"])), tmp_path)
+    names = [path.name for path in report.pictures]
+    assert "radar-all.svg" not in names
+    assert len(names) == len(set(names)) == 6
 
 
 def test_what_the_report_names_exists(cells: Cells, material: Materials, tmp_path: Path) -> None:
@@ -54,7 +64,8 @@ def test_two_runs_of_a_study_differ_in_their_times_alone(cells: Cells, material:
         found.append((report.table, re.search("[0-9a-f]{64}", page), dict(report.document), page))
     (table, print_, document, page), (other_table, other_print, other_document, other_page) = found
     assert page != other_page
-    assert document.pop("answering") != other_document.pop("answering")
+    for measured in MEASURED:
+        assert document.pop(measured) != other_document.pop(measured)
     assert print_ and other_print
     assert (table, print_[0], document) == (other_table, other_print[0], other_document)
     assert print_[0] == hashlib.sha256(json.dumps(document, indent=1).encode() + b"\n").hexdigest()
@@ -64,7 +75,7 @@ def test_a_family_s_name_never_leads_out_of_the_folder(material: Materials, tmp_
     names = ["../../up", "x" * 300, "\ud800"]
     report = write_report(material([Cell(name, "b", 0, "pope", None) for name in names]), tmp_path / "out")
     assert {path.parent for path in report.pictures} == {tmp_path / "out"}
-    assert len(set(report.pictures)) == 2 * len(names)
+    assert len(set(report.pictures)) == 3 * (len(names) + 2)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -3,8 +3,11 @@
 reports/miniature/
 ├── index.html                  the page, complete in itself
 ├── table.md  table.tex  table.csv
-├── radar-tiny-llava-1.5.svg    .png
-├── results.json                every number and time, the JSON of `vertebra report --json`
+├── radar-tiny-llava-1.5.svg    .png  .pdf, as all pictures
+├── radar-all.svg               all families in one, where there are several
+├── dots.svg                    every model on every benchmark with its interval
+├── costs.svg                   score against parameters, tokens and seconds, where any of them is known
+├── results.json                every number, time and cost, the JSON of `vertebra report --json`
 ├── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
 ├── audit.json                  what differs between its arms, the JSON of `vertebra audit STUDY --json`
 └── models/                     a folder for each model, as it is uploaded (publishing/)
@@ -22,8 +25,10 @@ from vertebra.audit import Audit
 from vertebra.catalog import Catalog
 from vertebra.files import write_atomically
 from vertebra.literature import Claims, Reference
-from vertebra.report import page, publishing, radar, tables
+from vertebra.report import dots, page, publishing, radar, scatter, tables
+from vertebra.report.chart import Axis
 from vertebra.report.claims import check_all
+from vertebra.report.costs import Costs, costs
 from vertebra.report.findings import find
 from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import build_matrix
@@ -33,7 +38,10 @@ from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
 from vertebra.spec import Json, Study
 
-__all__ = ["Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
+__all__ = ["MEASURED", "Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
+
+MEASURED = ("answering", "costs")
+"""Parts of results.json that differ between runs or machines, so that no citation points at them."""
 
 
 class Report(NamedTuple):
@@ -42,7 +50,7 @@ class Report(NamedTuple):
     table: str
     page: Path
     pictures: tuple[Path, ...]
-    """An SVG and a PNG per family."""
+    """Each as SVG, PNG and PDF."""
     results: Path
     document: Mapping[str, Json]
     """What is in it: the JSON of `vertebra report --json`."""
@@ -106,31 +114,50 @@ def compose(material: Material) -> Composed:
     """Every file of a report. `DataError` for a scorecard that is not one."""
     study, cells = material.study, material.cells
     axes = {name: benchmark.axis for name, benchmark in material.benchmarks.items()}
-    grid = build_grid(study, cells)
-    published = beside(grid, material.references)
     matrix = build_matrix(cells, material.benchmarks)
+    grid = build_grid(study, cells, matrix)
+    published = beside(grid, material.references)
     found: dict[str, Json] = {
         **results(study.study, cells),
         "published": [each.to_json() for each in published],
+        "ties": [*grid.ties()],
         "findings": [each.document() for each in find(matrix)],
         "claims": [each.document() for each in check_all(material.claims, matrix, study.stands_for)],
     }
-    document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
-    figures = [page.Figure(name, f"radar-{file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
-    pictures: dict[str, bytes] = {}
-    for figure in figures:
-        pictures |= {f"{figure.file}.svg": figure.picture.svg, f"{figure.file}.png": figure.picture.png}
+    priced = costs(grid, cells, material.benchmarks, material.data)
+    measured: dict[str, Json] = {"answering": answering(cells), "costs": priced.to_json()}
+    assert {*measured} == {*MEASURED}
+    document = {**found, **measured}
+    figures = list(_figures(grid, axes, priced))
+    pictures = {name: data for figure in figures for name, data in _files(figure)}
     texts = {
         "results.json": _json(document),
         "comparisons.json": _json(matrix.document(study.study)),
         **({"audit.json": _json(material.audit.document())} if material.audit else {}),
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
-        "table.tex": tables.latex(grid).encode(),
-        "table.csv": tables.comma_separated(grid).encode(),
+        "table.tex": tables.latex(grid, published).encode(),
+        "table.csv": tables.comma_separated(grid, published).encode(),
         "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
     }
     models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
     return Composed(grid, document, texts, pictures, models)
+
+
+def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[page.Figure]:
+    families = grid.families()
+    for name in families:
+        yield page.Figure(name, f"radar-{file_name(name)}", radar.draw(grid, axes, name))
+    if len(families) > 1:
+        yield page.Figure("All families", "radar-all", radar.draw(grid, axes))
+    yield page.Figure("All models, benchmark by benchmark", "dots", dots.draw(grid, axes))
+    if priced.kinds:
+        yield page.Figure("Score against cost", "costs", scatter.draw(grid, priced))
+
+
+def _files(figure: page.Figure) -> Iterator[tuple[str, bytes]]:
+    yield f"{figure.file}.svg", figure.picture.svg
+    yield f"{figure.file}.png", figure.picture.png
+    yield f"{figure.file}.pdf", figure.picture.pdf
 
 
 def _json(document: Mapping[str, Json]) -> bytes:

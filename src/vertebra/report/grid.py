@@ -6,7 +6,8 @@ that numbers taken differently never stand below each other:
     model (tiny-llava-1.5, tiny-phi-3)  column (pope, f1, llava)  →  Score(value=83.2, low=81.0, high=85.3, seeds=1)
 
 `low` and `high` are the 95 % interval over questions where the study has one seed, and one standard deviation over
-seeds where it has several.
+seeds where it has several. How a model stands to the best of its family follows from the matrix of paired tests: `tied`
+where they are not told apart, `behind` where it really is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +18,21 @@ from typing import Literal, NamedTuple
 from unicodedata import category
 
 from vertebra import benchmarks
+from vertebra.report.matrix import Matrix, Pair
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
-from vertebra.spec import Study
+from vertebra.spec import Json, Study
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+BOLD = "Bold: highest of its family."
+TIED = (
+    "≈ : not told apart from the bold number by a paired test on the same questions "
+    "(5 %, Holm over all pairs and benchmarks of the study)."
+)
+UNKNOWN = "Where intervals overlap the order may be chance."
+
+Standing = Literal["best", "tied", "behind"]
+"""To the best of the family: `tied` where the two are not told apart, `behind` where the difference is real."""
 
 
 class Model(NamedTuple):
@@ -28,6 +40,11 @@ class Model(NamedTuple):
 
     family: str
     backbone: str
+
+    @property
+    def arm(self) -> str:
+        """Its name in a matrix of comparisons."""
+        return f"{self.family}/{self.backbone}"
 
 
 class Column(NamedTuple):
@@ -41,6 +58,11 @@ class Column(NamedTuple):
     def title(self) -> str:
         """The benchmark's name for people."""
         return benchmark_title(self.benchmark)
+
+    @property
+    def plain(self) -> "Column":
+        """Its parts without what could steer a terminal."""
+        return Column(*map(plain, self))
 
     @property
     def metric_title(self) -> str:
@@ -94,6 +116,8 @@ class Grid:
     """Labels of the cells that have no scorecard yet."""
     remarks: tuple[str, ...]
     """What a reader has to know about single numbers, one sentence each."""
+    matrix: Matrix | None = None
+    """Who is told apart from whom; None where nobody was compared."""
 
     def families(self) -> list[str]:
         """The families in order."""
@@ -103,10 +127,58 @@ class Grid:
         """A family's models in order."""
         return [model for model in self.models if model.family == family]
 
+    def best(self, family: str, column: Column) -> list[Model]:
+        """The family's models that show the highest number, where there are at least two to compare."""
+        shown = {m: float(s.text) for m in self.of(family) if (s := self.scores.get((m, column)))}
+        return [model for model, value in shown.items() if value == max(shown.values())] if len(shown) > 1 else []
+
     def is_best(self, model: Model, column: Column) -> bool:
-        """Whether no model of the family shows a higher number, where there are at least two to compare."""
-        shown = {m: s.text for m in self.of(model.family) if (s := self.scores.get((m, column)))}
-        return len(shown) > 1 and model in shown and float(shown[model]) == max(map(float, shown.values()))
+        """Whether it is one of them."""
+        return model in self.best(model.family, column)
+
+    def standing(self, model: Model, column: Column) -> Standing | None:
+        """How it stands to the family's best; None where the two were not compared."""
+        best = self.best(model.family, column)
+        if model in best:
+            return "best"
+        pairs = [pair for other in best if (pair := self._pair(model, other, column))]
+        if not pairs:
+            return None
+        return "behind" if all(pair.is_real for pair in pairs) else "tied"
+
+    def is_tied(self, model: Model, column: Column) -> bool:
+        """Whether it is not the family's best, and not told apart from it either."""
+        return self.standing(model, column) == "tied"
+
+    def ties(self) -> list[dict[str, Json]]:
+        """As they stand in results.json: each tied model beside the best that it is not told apart from."""
+        return [
+            {
+                **model._asdict(),
+                "benchmark": column.benchmark,
+                "metric": column.metric,
+                "protocol": column.protocol,
+                "best": best.backbone,
+                "p_holm": pair.p,
+            }
+            for model in self.models
+            for column in self.columns
+            if self.is_tied(model, column)
+            for best in self.best(model.family, column)
+            if (pair := self._pair(model, best, column)) and not pair.is_real
+        ]
+
+    def marks(self) -> list[str]:
+        """What bold and ≈ say, a sentence each."""
+        told = {self.standing(model, column) for model in self.models for column in self.columns}
+        if not told & {"tied", "behind"}:
+            return [BOLD, UNKNOWN]
+        return [BOLD, TIED] if "tied" in told else [BOLD]
+
+    def _pair(self, one: Model, other: Model, column: Column) -> Pair | None:
+        if self.matrix is None:
+            return None
+        return self.matrix.pair(column.benchmark, column.protocol, one.arm, other.arm)
 
     def is_partial(self, model: Model, column: Column) -> bool:
         """Whether the score averages fewer seeds than planned."""
@@ -125,8 +197,11 @@ class Grid:
         return [*legend, *self.remarks]
 
 
-def build_grid(study: Study, cells: Sequence[Cell]) -> Grid:
-    """The study's headline scores, in the order of the cells. `DataError` for a scorecard that is not one."""
+def build_grid(study: Study, cells: Sequence[Cell], matrix: Matrix | None = None) -> Grid:
+    """The study's headline scores, in the order of the cells. `DataError` for a scorecard that is not one.
+
+    Ties are those of the matrix; without one none is known.
+    """
     cards = [(cell, read_scorecard(cell)) for cell in cells]
     assert len({cell.label for cell in cells}) == len(cells), "a cell of the study was given twice"
     columns = _columns(cards)
@@ -149,6 +224,7 @@ def build_grid(study: Study, cells: Sequence[Cell]) -> Grid:
         spread=spread,
         missing=tuple(plain(cell.label) for cell, card in cards if card is None),
         remarks=tuple(_remarks(cards, columns, scores)),
+        matrix=matrix,
     )
 
 

@@ -18,15 +18,15 @@ from typing import NamedTuple
 
 from vertebra.report.grid import Grid, Model, benchmark_title, metric_title, plain
 from vertebra.report.published import Published
-from vertebra.report.radar import Picture
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
+from vertebra.report.sheet import Picture
 from vertebra.report.times import times
 
 
 class Figure(NamedTuple):
-    """A family's picture and the file that it is also written to."""
+    """A picture, what it is of, and the file that it is also written to."""
 
-    family: str
+    title: str
     file: str
     picture: Picture
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vertebra.literature import Reference
-from vertebra.report.grid import Grid, Model, plain
+from vertebra.report.grid import Column, Grid, Model, plain
 from vertebra.spec import Json
 
 
@@ -27,6 +27,11 @@ class Published(NamedTuple):
     source: str
     note: str
     """What makes the two less comparable; empty where nothing is known to."""
+
+    @property
+    def column(self) -> Column:
+        """Where our number stands in the grid, by its plain names."""
+        return Column(plain(self.benchmark), self.metric, self.protocol)
 
     @property
     def difference(self) -> float:

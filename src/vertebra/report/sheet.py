@@ -7,10 +7,10 @@ depends on the machine; a character it lacks is drawn as �.
 
 import io
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ MARGIN = 0.4
 FACE = "DejaVu Sans"
 
 Side = Literal["left", "center", "right"]
+Style = Literal["-", "--", ":", "-."]
+STYLES: tuple[Style, ...] = ("-", "--", ":", "-.")
+Format = Literal["svg", "png", "pdf"]
 
 
 class Ink(NamedTuple):
@@ -56,7 +59,18 @@ class Mark(NamedTuple):
 
     colour: str
     shape: str
-    dashed: bool
+    style: Style = "-"
+    hollow: bool = False
+
+
+class Picture(NamedTuple):
+    """A picture on white and on dark paper, and what to tell someone who cannot see it."""
+
+    svg: bytes
+    dark_svg: bytes
+    png: bytes
+    pdf: bytes
+    alt: str
 
 
 @dataclass(slots=True)
@@ -91,15 +105,18 @@ class Pen:
         colour: str,
         width: float,
         *,
-        dashed: bool = False,
+        style: Style = "-",
         opacity: float = 1.0,
     ) -> None:
-        """A line through the points, broken at NaN."""
+        """A line through the points, broken at NaN; it ends where its last point is."""
         from matplotlib.lines import Line2D
 
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        style = "--" if dashed else "-"
-        self.drawn.append(Line2D(xs, ys, color=colour, lw=width, ls=style, alpha=opacity, solid_joinstyle="round"))
+        self.drawn.append(
+            Line2D(
+                xs, ys, color=colour, lw=width, ls=style, alpha=opacity, solid_capstyle="butt", solid_joinstyle="round"
+            )
+        )
 
     def circle(self, x: float, y: float, radius: float, colour: str, width: float) -> None:
         """A ring around (x, y)."""
@@ -107,18 +124,25 @@ class Pen:
 
         self.drawn.append(Circle((x, y), radius, fill=False, edgecolor=colour, linewidth=width))
 
-    def dot(self, x: float, y: float, mark: Mark) -> None:
+    def dot(self, x: float, y: float, mark: Mark, size: float = 7) -> None:
         """A model's marker; none at NaN."""
         from matplotlib.lines import Line2D
 
         paper = self.ink.paper
-        self.drawn.append(Line2D([x], [y], color=mark.colour, marker=mark.shape, ms=7, ls="", mec=paper, mew=0.8))
+        face, edge, width = (paper, mark.colour, 1.4) if mark.hollow else (mark.colour, paper, 0.8)
+        self.drawn.append(Line2D([x], [y], marker=mark.shape, ms=size, ls="", mfc=face, mec=edge, mew=width))
 
 
-def mark_of(ink: Ink, place: int) -> Mark:
-    """The mark of the model at this place; after all colours are used up, they come again with other shapes, dashed."""
+def mark_of(ink: Ink, place: int, family: int | None = None) -> Mark:
+    """The mark of the backbone at this place; after all colours are used up, they come again with other shapes.
+
+    Where families stand side by side, each has a style of line, and every second one hollow marks.
+    """
     lap = place // len(ink.models)
-    return Mark(ink.models[place % len(ink.models)], SHAPES[(place + lap) % len(SHAPES)], lap % 2 == 1)
+    colour, shape = ink.models[place % len(ink.models)], SHAPES[(place + lap) % len(SHAPES)]
+    if family is None:
+        return Mark(colour, shape, STYLES[lap % 2])
+    return Mark(colour, shape, STYLES[family % len(STYLES)], hollow=(family + family // len(STYLES)) % 2 == 1)
 
 
 def shown(text: str) -> str:
@@ -127,6 +151,7 @@ def shown(text: str) -> str:
     return "".join(char if ord(char) in charmap else "�" for char in text)
 
 
+@lru_cache(maxsize=4096)  # the same names stand in every picture, and each is drawn twice
 def measure(text: str, size: float, *, bold: bool = False) -> float:
     """The width of a line of text in inches."""
     from matplotlib.font_manager import FontProperties
@@ -168,8 +193,15 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False, most: int 
     return lines
 
 
-def render(paint: Callable[[Ink], Pen], ink: Ink, formats: Sequence[Literal["svg", "png"]]) -> list[bytes]:
-    """What `paint` drew in this ink, once per format; a PNG has 1800 pixels across."""
+def picture(paint: Callable[[Ink], Pen], alt: str) -> Picture:
+    """What `paint` draws, in every form; the same drawing gives the same bytes under one version of matplotlib."""
+    svg, png, pdf = _render(paint, LIGHT, ("svg", "png", "pdf"))
+    (dark_svg,) = _render(paint, DARK, ("svg",))
+    return Picture(svg, dark_svg, png, pdf, alt)
+
+
+def _render(paint: Callable[[Ink], Pen], ink: Ink, formats: Sequence[Format]) -> list[bytes]:
+    """In this ink, once per format; a PNG has 1800 pixels across."""
     from matplotlib.figure import Figure
 
     with _plain_matplotlib():
@@ -189,15 +221,28 @@ def _plain_matplotlib() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"svg.hashsalt": "vertebra", "text.parse_math": False, "font.family": FACE})
+        matplotlib.rcParams.update(
+            {
+                "svg.hashsalt": "vertebra",
+                "pdf.fonttype": 42,  # TrueType, as printers and publishers ask for; its text can be searched
+                "text.parse_math": False,
+                "font.family": FACE,
+            }
+        )
         yield
 
 
-def _save(figure: "Figure", kind: Literal["svg", "png"]) -> bytes:
-    """Without date and version, so that the same picture is the same file."""
+_SILENT: Mapping[Format, Mapping[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""Without date and version, so that the same picture is the same file."""
+
+
+def _save(figure: "Figure", kind: Format) -> bytes:
     out = io.BytesIO()
-    silent = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(out, format=kind, dpi=200, facecolor=figure.get_facecolor(), metadata=silent)
+    figure.savefig(out, format=kind, dpi=200, facecolor=figure.get_facecolor(), metadata=dict(_SILENT[kind]))
     return out.getvalue()
 
 

@@ -1,10 +1,11 @@
 r"""The grid as text: Markdown, LaTeX (booktabs), CSV and the terminal.
 
     | Family         | Backbone      |  POPE<br>F1<br>llava |
-    | tiny-llava-1.5 | tiny-vicuna-s |       **83.2 ± 2.1** |
+    | tiny-llava-1.5 | tiny-vicuna-s |       **83.2** ± 2.1 |
+    | tiny-llava-1.5 | tiny-phi-3    |         82.0 ± 2.3 ≈ |
 
-Names come from people's YAML files and are escaped for each of the four. CSV keeps every digit; the others show one
-decimal.
+Bold is the best of a family, ≈ what is not told apart from it. Names come from people's YAML files and are escaped for
+each of the four. CSV keeps every digit; the others show one decimal.
 """
 
 import csv
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DASH = "–"
-BOLD = "Bold: highest of its family; where intervals overlap the order may be chance."
 
 
 def markdown(grid: Grid) -> str:
@@ -31,8 +31,7 @@ def markdown(grid: Grid) -> str:
     for model in grid.models:
         cells = [_md_score(grid, model, column) for column in grid.columns]
         lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
-    notes = [_md(note) for note in grid.legend()]
-    return "\n".join([*lines, "", *(f"- {note}" for note in [*notes, BOLD]), ""])
+    return "\n".join([*lines, "", *(f"- {_md(note)}" for note in [*grid.legend(), *grid.marks()]), ""])
 
 
 def published_markdown(published: Sequence[Published]) -> str:
@@ -48,53 +47,48 @@ def published_markdown(published: Sequence[Published]) -> str:
     return "\n".join([*lines, ""])
 
 
-def latex(grid: Grid) -> str:
-    """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx."""
-    wide = len(grid.columns) > 6
-    body = [rf"\begin{{tabular}}{{ll{'r' * len(grid.columns)}}}", r"\toprule", *_tex_head(grid), r"\midrule"]
-    for place, family in enumerate(grid.families()):
-        body += [r"\midrule"] if place else []
-        for number, model in enumerate(grid.of(family)):
-            name = _tex(plain(family)) if number == 0 else ""
-            scores = [_tex_score(grid, model, column) for column in grid.columns]
-            body.append(" & ".join([name, _tex(plain(model.backbone)), *scores]) + r" \\")
-    body += [r"\bottomrule", r"\end{tabular}"]
-    if wide:
-        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
-    caption = " ".join(
-        [
-            grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}.",
-            *grid.legend(),
-            "Bold: highest of its family.",
-        ]
-    )
-    lines = [
-        rf"% Needs \usepackage{{booktabs{',graphicx' if wide else ''}}}.",
-        r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{3pt}",
-        *body,
-        rf"\caption{{{_tex(caption)}}}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+def latex(grid: Grid, published: Sequence[Published] = ()) -> str:
+    """A `table` float for booktabs; wider than six benchmarks, it is scaled to the line by graphicx.
+
+    Below it stands one for each published table that has numbers of the same models.
+    """
+    title = grid.title if grid.title.endswith(("?", "!", ".")) else f"{grid.title}."
+    caption = " ".join([title, *grid.legend(), *grid.marks()])
+    floats = [_tex_float(grid.models, grid.columns, lambda *place: _tex_score(grid, *place), caption)]
+    for table in dict.fromkeys(each.table for each in published):
+        floats += [_tex_published(grid, [each for each in published if each.table == table])]
+    needs = "booktabs,graphicx" if any("resizebox" in each for each in floats) else "booktabs"
+    return "\n".join([rf"% Needs \usepackage{{{needs}}}.", "\n".join(floats)])
 
 
-def comma_separated(grid: Grid) -> str:
-    """One line per model; a column's value, low and high end, every digit kept, empty where there is no score."""
+def comma_separated(grid: Grid, published: Sequence[Published] = ()) -> str:
+    """One line per model; a column's value, low and high end, every digit kept, empty where there is no score.
+
+    Behind these stand, for each column, how a model stands to its family's best, and what was published.
+    """
     low, high = ("low95", "high95") if grid.spread == "ci95" else ("mean-sd", "mean+sd")
+    told = {(each.family, each.backbone, each.column, each.table): each for each in published}
     head = ["family", "backbone"]
+    lines: list[list[str | float | None]] = [[_csv(plain(part)) for part in model] for model in grid.models]
     for column in grid.columns:
-        name = " ".join(plain(part) for part in column if part)
+        name = _csv_name(column)
         head += [name, f"{name} {low}", f"{name} {high}"]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_csv(name) for name in head])
-    for model in grid.models:
-        line: list[str | float | None] = [_csv(plain(part)) for part in model]
-        for column in grid.columns:
+        for model, line in zip(grid.models, lines, strict=True):
             score = grid.scores.get((model, column))
             line += [score.value, score.low, score.high] if score else [None] * 3
-        writer.writerow(line)
+    for column in grid.columns:
+        head.append(f"{_csv_name(column)} standing")
+        for model, line in zip(grid.models, lines, strict=True):
+            line.append(grid.standing(model, column))
+    for column in grid.columns:
+        for table in dict.fromkeys(each.table for each in published if each.column == column.plain):
+            head += [f"{_csv_name(column)} published: {table}", f"{_csv_name(column)} difference: {table}"]
+            for model, line in zip(grid.models, lines, strict=True):
+                found = told.get((plain(model.family), plain(model.backbone), column.plain, table))
+                line += [found.theirs, found.difference] if found else [None] * 2
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([[_csv(name) for name in head], *lines])
     return out.getvalue()
 
 
@@ -144,7 +138,8 @@ def _md_score(grid: Grid, model: Model, column: Column) -> str:
         return DASH
     value = f"**{score.text}**" if grid.is_best(model, column) else score.text
     spread = score.spread.replace("[", r"\[").replace("]", r"\]")
-    return " ".join(filter(None, [value, spread])) + _dagger(grid, model, column)
+    tied = "≈" if grid.is_tied(model, column) else ""
+    return " ".join(filter(None, [value, spread, tied])) + _dagger(grid, model, column)
 
 
 _TEX = {
@@ -160,6 +155,7 @@ _TEX = {
     "]": "{]}",
     "±": r"\ensuremath{\pm}",
     "†": r"\ensuremath{\dagger}",
+    "≈": r"\ensuremath{\approx}",
     "–": "--",
 }
 
@@ -168,9 +164,44 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(char, char) for char in text)
 
 
-def _tex_head(grid: Grid) -> Iterator[str]:
+def _tex_float(
+    models: Sequence[Model], columns: Sequence[Column], cell: Callable[[Model, Column], str], caption: str
+) -> str:
+    """A model a row, its family named once."""
+    body = [rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}", r"\toprule", *_tex_head(columns)]
+    family = None
+    for model in models:
+        body += [r"\midrule"] if model.family != family else []
+        name = _tex(plain(model.family)) if model.family != family else ""
+        body.append(" & ".join([name, _tex(plain(model.backbone)), *(cell(model, c) for c in columns)]) + r" \\")
+        family = model.family
+    body += [r"\bottomrule", r"\end{tabular}"]
+    if len(columns) > 6:
+        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
+    begin = [r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{3pt}"]
+    return "\n".join([*begin, *body, rf"\caption{{{_tex(caption)}}}", r"\end{table}", ""])
+
+
+def _tex_published(grid: Grid, published: Sequence[Published]) -> str:
+    """The numbers of one published table, and in parentheses how far ours are from them."""
+    told = {(each.family, each.backbone, each.column): each for each in published}
+
+    def cell(model: Model, column: Column) -> str:
+        found = told.get((plain(model.family), plain(model.backbone), column.plain))
+        return f"{found.theirs:.1f} (${found.difference:+z.1f}$)" if found else "--"
+
+    models = [
+        model for model in grid.models if any((*map(plain, model), column.plain) in told for column in grid.columns)
+    ]
+    columns = [column for column in grid.columns if any(each.column == column.plain for each in published)]
+    notes = dict.fromkeys(f"{benchmark_title(each.benchmark)}: {each.note}." for each in published if each.note)
+    source = f"Published in {published[0].table} ({published[0].source}), and ours less theirs in parentheses."
+    return _tex_float(models, columns, cell, " ".join([source, *notes]))
+
+
+def _tex_head(columns: Sequence[Column]) -> Iterator[str]:
     """Benchmark, metric and protocol on a line each; a line that would be empty is left out."""
-    headers = [_header(column) for column in grid.columns]
+    headers = [_header(column) for column in columns]
     for depth, first in enumerate(["Family & Backbone", " & ", " & "]):
         names = [_tex(header[depth]) if depth < len(header) else "" for header in headers]
         if depth == 0 or any(names):
@@ -183,7 +214,12 @@ def _tex_score(grid: Grid, model: Model, column: Column) -> str:
     if score is None:
         return "--"
     value = rf"\textbf{{{score.text}}}" if grid.is_best(model, column) else score.text
+    value += r"\ensuremath{^{\approx}}" if grid.is_tied(model, column) else ""
     return " ".join(filter(None, [value, _tex(score.spread)])) + _tex(_dagger(grid, model, column))
+
+
+def _csv_name(column: Column) -> str:
+    return " ".join(part for part in column.plain if part)
 
 
 def _csv(text: str) -> str:

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertebra.errors import DataError
-from vertebra.report import publishing
+from vertebra.report import MEASURED, publishing
 from vertebra.report.verifying.files import alike
 from vertebra.report.verifying.numbers import Difference, Leaf, differences, leaves
 from vertebra.report.verifying.regrade import regraded
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 RESULTS = "results.json"
 DOCUMENTS = (RESULTS, "comparisons.json")
-_TIMES = "answering"
 
 
 class Tally(NamedTuple):
@@ -135,8 +134,8 @@ def _document(path: Path) -> Mapping[str, Json]:
 
 
 def _timeless(document: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Measured times are no results."""
-    return {name: value for name, value in document.items() if name != _TIMES}
+    """What is measured anew by every run is no result."""
+    return {name: value for name, value in document.items() if name not in MEASURED}
 
 
 def _fingerprint(document: Mapping[str, Json]) -> bytes:
