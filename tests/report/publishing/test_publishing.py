@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.stored_study import Stored, stored_study
 
+from vertebra.files import append_rows, read_rows
 from vertebra.report import Material, write_report
 from vertebra.report.publishing import documents, organization_of
 from vertebra.report.publishing.names import file_name
@@ -86,6 +87,20 @@ def test_answers_that_cannot_be_read_do_not_stop_a_report(stored: Stored, tmp_pa
     cells = [replace(cell, answers=broken) for cell in stored.material.cells]
     card = dict(documents(replace(stored.material, cells=cells), "f" * 64))[f"{FOLDER}/README.md"].decode()
     assert "without the answers' text, which could not be read (3)" in card
+
+
+def test_an_answer_may_hold_anything(stored: Stored, tmp_path: Path) -> None:
+    """U+2028 inside a JSON string breaks readers that split text into lines; a lone surrogate is no UTF-8."""
+    evil, answers = "a\u2028b\ud800\x00 | </script>", tmp_path / "answers.jsonl"
+    append_rows(answers, [{**row, "text": evil} for row in read_rows(stored.answers("pope"))])
+    found = dict(
+        documents(replace(stored.material, cells=[replace(stored.material.cells[0], answers=answers)]), "f" * 64)
+    )
+    samples = found[f"{FOLDER}/samples_pope_2026-11-23T23-50-54.jsonl"]
+    assert len(samples.decode().splitlines()) == samples.count(b"\n")
+    assert json.loads(samples.splitlines()[0])["resps"] == [[evil]]
+    instances = next(data for name, data in found.items() if "every_eval_ever" in name and name.endswith(".jsonl"))
+    assert json.loads(instances.decode().splitlines()[0])["output"]["raw"] == [evil]
 
 
 def test_a_model_has_its_organization_s_name(stored: Stored, tmp_path: Path) -> None:
