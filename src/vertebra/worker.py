@@ -257,13 +257,13 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
     """
     from vertebra.benchmarks import benchmark
     from vertebra.scoring.judge import appoint
-    from vertebra.scoring.scorecard import score_folder
+    from vertebra.scoring.scorecard import as_decoded, score_folder
 
     assert bench.data, "the engine looks for the data folder before it starts anything"
     name, spec = str(bench.spec["benchmark"]), bench.spec.get("judge")
     answers = next(iter(bench.needs.values())) / "answers.jsonl"
     if spec is None:
-        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers)
+        scored = score_folder(benchmark(name), bench.data / name, answers)
     else:
         judge = Judge.model_validate(spec)
         # Beside the steps and not in one, so that a new grading rule pays for no reply again.
@@ -275,12 +275,10 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
                 raise Stopped(signal.SIGTERM)
             bench.progress(done, total, "judgments")
 
-        scorecard, rows = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
+        scored = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
         if cache.exists():
             shutil.copyfile(cache, bench.out / "judgments.jsonl")
-    for option, said in (("temperature", "sampled"), ("beams", "beams")):
-        if option in bench.spec:
-            scorecard["protocol"] = f"{scorecard['protocol']} {said}={bench.spec[option]}"
+    scorecard, rows = as_decoded(scored, bench.spec)
     write_atomically(bench.out / "scorecard.json", json.dumps(scorecard, indent=1) + "\n")
     (bench.out / "samples.jsonl").unlink(missing_ok=True)
     append_rows(bench.out / "samples.jsonl", rows)

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from vertebra.store import Store
 
 
-def material(drawn: "Drawn") -> "Material":
-    """All that a report of the study is made from. `DataError` where nothing is scored yet."""
+def material(drawn: "Drawn", trusting: bool = True) -> "Material":
+    """All that a report of the study is made from. `DataError` where nothing is scored yet.
+
+    Without `trusting` stored scorecards are not read: they are to be computed anew.
+    """
     from vertebra.audit import audit_plan
     from vertebra.catalog import Catalog
     from vertebra.report import Material
 
     study, catalog = drawn.plan.study, Catalog.installed()
-    cells = finished(drawn)
+    cells = finished(drawn, trusting)
     if all(cell.scorecard is None for cell in cells):
         raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
     return Material(
@@ -33,11 +36,12 @@ def material(drawn: "Drawn") -> "Material":
         references=catalog.references(),
         claims=catalog.all_claims(),
         audit=audit_plan(drawn.plan, drawn.catalog, drawn.store),
+        catalog=drawn.catalog,
     )
 
 
-def finished(drawn: "Drawn") -> list["Cell"]:
-    """One cell per model and benchmark, its scorecard checked against its manifest."""
+def finished(drawn: "Drawn", trusting: bool = True) -> list["Cell"]:
+    """One cell per model and benchmark, its scorecard checked against its manifest (empty without `trusting`)."""
     from vertebra.report import Answering, Cell
 
     steps = {step.key: step for step in drawn.plan.steps}
@@ -56,7 +60,7 @@ def finished(drawn: "Drawn") -> list["Cell"]:
                 backbone,
                 int(seed.removeprefix("seed")),
                 benchmark,
-                _scorecard(step, drawn.store) if done else None,
+                (_scorecard(step, drawn.store) if trusting else {}) if done else None,
                 Answering.read(drawn.store.log(asking.key)) if asking else None,
                 score=drawn.store.out(step.key) if done else None,
                 answers=drawn.store.out(asking.key) / "answers.jsonl" if asking and answered else None,

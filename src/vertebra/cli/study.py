@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -21,7 +22,7 @@ import typer
 
 from vertebra.cli.runtime import RuntimeFile, Settings, read_runtime
 from vertebra.cli.text import paragraph, printable, width
-from vertebra.errors import DataError, UnknownName, VertebraError
+from vertebra.errors import ConfigError, DataError, UnknownName, VertebraError
 
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
@@ -160,10 +161,27 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write (default: STORE/reports/STUDY).")
     ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Put each model's checkpoint into its folder, ready for `hf upload`.")
+    ] = False,
+    organization: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose models they are on the Hub (default: the study's name).")
+    ] = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recompute every number of the report from the stored answers.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a study's tables and pictures from its stored scorecards."""
-    show(_draw(study, store, data), out, as_json)
+    """Rebuild a study's tables and pictures from its stored scorecards, or verify them. No model is needed."""
+    if verify and weights:
+        raise ConfigError("--verify changes nothing, so there is no place for --weights. Give one of them.")
+    drawn = _draw(study, store, data)
+    if verify:
+        from vertebra.cli.verify import verify as check
+
+        check(drawn, out or _folder(drawn), organization, as_json)
+    else:
+        show(drawn, out, as_json, weights=weights, organization=organization)
 
 
 class Drawn(NamedTuple):
@@ -266,7 +284,12 @@ def _failure(outcome: "Outcome") -> VertebraError:
 
 
 def show(
-    drawn: Drawn, out: Path | None, as_json: bool, differing: "Mapping[str, tuple[int, int]] | None" = None
+    drawn: Drawn,
+    out: Path | None,
+    as_json: bool,
+    differing: "Mapping[str, tuple[int, int]] | None" = None,
+    weights: bool = False,
+    organization: str = "",
 ) -> None:
     """Writes the report, then prints its table and paths, or its JSON. `DataError` where nothing is scored yet.
 
@@ -274,10 +297,11 @@ def show(
     """
     from vertebra.cli.finished import material
     from vertebra.report import write_report
+    from vertebra.report.publishing import FOLDER, put_weights
 
-    study = drawn.plan.study
-    folder = out or drawn.store.root / "reports" / study.study
-    written = write_report(material(drawn), folder, width())
+    found, folder = replace(material(drawn), organization=organization), out or _folder(drawn)
+    written = write_report(found, folder, width())
+    models = put_weights(found.cells, folder / FOLDER) if weights else []
     if as_json:
         more = {} if differing is None else {"differing": {name: [*counts] for name, counts in differing.items()}}
         _print_json({**written.document, **more})
@@ -285,8 +309,12 @@ def show(
     typer.echo(printable(written.table))
     for name, (number, of) in (differing or {}).items():
         typer.echo(f"{name}: {number:,} of {of:,} answers are not those of batch-1 generate.")
-    for path in (written.page, *written.pictures, written.results):
+    for path in (written.page, *written.pictures, written.results, *models):
         typer.echo(path)
+
+
+def _folder(drawn: Drawn) -> Path:
+    return drawn.store.root / "reports" / drawn.plan.study.study
 
 
 def _print_json(document: object) -> None:

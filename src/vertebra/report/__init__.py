@@ -9,20 +9,23 @@ reports/miniature/
 ├── costs.svg                   score against parameters, tokens and seconds, where any of them is known
 ├── results.json                every number, time and cost, the JSON of `vertebra report --json`
 ├── comparisons.json            every pair of models, the JSON of `vertebra compare STUDY --json`
-└── audit.json                  what differs between its arms, the JSON of `vertebra audit STUDY --json`
+├── audit.json                  what differs between its arms, the JSON of `vertebra audit STUDY --json`
+└── models/                     a folder for each model, as it is uploaded (publishing/)
 """
 
+import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from vertebra.audit import Audit
+from vertebra.catalog import Catalog
 from vertebra.files import write_atomically
 from vertebra.literature import Claims, Reference
-from vertebra.report import dots, page, radar, scatter, tables
+from vertebra.report import dots, page, publishing, radar, scatter, tables
 from vertebra.report.chart import Axis
 from vertebra.report.claims import check_all
 from vertebra.report.costs import Costs, costs
@@ -30,9 +33,10 @@ from vertebra.report.findings import find
 from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
+from vertebra.report.publishing.names import file_name
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
-from vertebra.spec import Json, Study, digest
+from vertebra.spec import Json, Study
 
 __all__ = ["MEASURED", "Answering", "Cell", "Material", "Report", "Row", "rows", "write_report"]
 
@@ -67,6 +71,22 @@ class Material:
     claims: Sequence[Claims] = ()
     """Published claims, checked where they speak of the study's models."""
     audit: Audit | None = None
+    catalog: Catalog | None = None
+    """What the study's names are looked up in, for how models were made."""
+    organization: str = ""
+    """Who publishes the models, as the Hub names them."""
+
+
+class Composed(NamedTuple):
+    """A report before it is written."""
+
+    grid: Grid
+    document: Mapping[str, Json]
+    texts: Mapping[str, bytes]
+    """Every file of the report's folder but the pictures."""
+    pictures: Mapping[str, bytes]
+    models: Iterator[tuple[str, bytes]]
+    """Path and content of each file about a model, made as it is asked for."""
 
 
 def write_report(material: Material, out: Path, width: int = 80) -> Report:
@@ -75,6 +95,23 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     `width` is the terminal's, in characters. `DataError` for a scorecard that is not one, `VertebraError` when the
     folder cannot be written.
     """
+    composed = compose(material)
+    written = set()
+    for name, data in chain(composed.pictures.items(), composed.texts.items(), composed.models):
+        write_atomically(out / name, data)
+        written.add(name)
+    publishing.remove_stale(out, written)
+    return Report(
+        table=tables.terminal(composed.grid, width),
+        page=out / "index.html",
+        pictures=tuple(out / name for name in composed.pictures),
+        results=out / "results.json",
+        document=composed.document,
+    )
+
+
+def compose(material: Material) -> Composed:
+    """Every file of a report. `DataError` for a scorecard that is not one."""
     study, cells = material.study, material.cells
     axes = {name: benchmark.axis for name, benchmark in material.benchmarks.items()}
     matrix = build_matrix(cells, material.benchmarks)
@@ -102,21 +139,14 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         "table.csv": tables.comma_separated(grid, published).encode(),
         "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
     }
-    for name, data in {**pictures, **texts}.items():
-        write_atomically(out / name, data)
-    return Report(
-        table=tables.terminal(grid, width),
-        page=out / "index.html",
-        pictures=tuple(out / name for name in pictures),
-        results=out / "results.json",
-        document=document,
-    )
+    models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
+    return Composed(grid, document, texts, pictures, models)
 
 
 def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[page.Figure]:
     families = grid.families()
     for name in families:
-        yield page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, axes, name))
+        yield page.Figure(name, f"radar-{file_name(name)}", radar.draw(grid, axes, name))
     if len(families) > 1:
         yield page.Figure("All families", "radar-all", radar.draw(grid, axes))
     yield page.Figure("All models, benchmark by benchmark", "dots", dots.draw(grid, axes))
@@ -132,13 +162,3 @@ def _files(figure: page.Figure) -> Iterator[tuple[str, bytes]]:
 
 def _json(document: Mapping[str, Json]) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
-
-
-def _file_name(family: str) -> str:
-    """The family's name where any file system takes it; otherwise what is left of it and a digest.
-
-    `all` is the name of the picture of all of them.
-    """
-    if family.lower() != "all" and re.fullmatch(r"[A-Za-z0-9._-]{1,80}", family):
-        return family
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', family)[:60]}-{digest(ascii(family))[:8]}"

@@ -29,19 +29,20 @@ def ci95(
 ) -> dict[str, Interval]:
     """Metric -> 95 % interval; none at all where there are not two clusters. Metrics without `bounds` are percent."""
     clusters = len(table.values)
+    values = metrics(table.sums(table.values.sum(axis=0, keepdims=True)))
+    return {
+        name: interval(float(values[name][0]), error, clusters, bounds.get(name, PERCENT))
+        for name, error in standard_errors(metrics, table).items()
+    }
+
+
+def standard_errors(metrics: Callable[[Sums], dict[str, Column]], table: Table) -> dict[str, float]:
+    """Metric -> the jackknife's standard error; none at all where there are not two clusters."""
+    clusters = len(table.values)
     if clusters < 2:
         return {}
-    values = metrics(table.sums(table.values.sum(axis=0, keepdims=True)))
     without = metrics(leave_one_out(table))
-    return {
-        name: interval(
-            float(value[0]),
-            math.sqrt(float(variance(np.broadcast_to(without[name], (clusters,))))),
-            clusters,
-            bounds.get(name, PERCENT),
-        )
-        for name, value in values.items()
-    }
+    return {name: math.sqrt(float(variance(np.broadcast_to(column, (clusters,))))) for name, column in without.items()}
 
 
 def variance(without: NDArray[np.float64]) -> NDArray[np.float64]:

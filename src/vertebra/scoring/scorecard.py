@@ -113,6 +113,15 @@ def score_folder(
     return stored(benchmark, samples, verdicts)
 
 
+def as_decoded(scored: Scored, options: Mapping[str, object]) -> Scored:
+    """The score, its protocol naming how the answers were found where that is not greedily."""
+    protocol = str(scored.scorecard["protocol"])
+    for option, said in (("temperature", "sampled"), ("beams", "beams")):
+        if option in options:
+            protocol = f"{protocol} {said}={options[option]}"
+    return Scored({**scored.scorecard, "protocol": protocol}, scored.rows)
+
+
 def stored(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequence[Verdict]) -> Scored:
     """The stored form of verdicts on scored samples, in the same order."""
     card = scorecard(benchmark, samples, verdicts).to_json()
