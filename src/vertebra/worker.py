@@ -257,7 +257,7 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
     """
     from vertebra.benchmarks import benchmark
     from vertebra.scoring.judge import appoint
-    from vertebra.scoring.scorecard import as_decoded, score_folder
+    from vertebra.scoring.scorecard import as_decoded, by, score_folder
 
     assert bench.data, "the engine looks for the data folder before it starts anything"
     name, spec = str(bench.spec["benchmark"]), bench.spec.get("judge")
@@ -275,7 +275,7 @@ def _score(bench: Bench, _runtime: Runtime) -> None:
                 raise Stopped(signal.SIGTERM)
             bench.progress(done, total, "judgments")
 
-        scored = score_folder(benchmark(name), bench.data / name, answers, asked, judge.runs, tell)
+        scored = score_folder(benchmark(name), bench.data / name, answers, by(asked, judge.runs, tell))
         if cache.exists():
             shutil.copyfile(cache, bench.out / "judgments.jsonl")
     scorecard, rows = as_decoded(scored, bench.spec)

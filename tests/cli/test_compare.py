@@ -10,7 +10,7 @@ from tests.conftest import Workshop, pretend
 from typer.testing import CliRunner
 
 from vertebra.cli.compare import compare
-from vertebra.errors import ConfigError, DataError, Refused, UnknownName, VertebraError
+from vertebra.errors import ConfigError, DataError, JudgeError, Refused, UnknownName, VertebraError
 from vertebra.files import append_rows, write_atomically
 from vertebra.store import Store
 
@@ -279,3 +279,37 @@ def test_a_study_without_two_scored_models_is_a_data_error(workshop):
     done = workshop.vertebra("compare", "small.yaml", "--store", "store")
     assert done.returncode == 4
     assert "Start with `vertebra run`" in " ".join(done.stderr.split())
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """MM-Vet in small, and two models' answers with a judge's grades in the official layout."""
+    names = [f"v1_{number}" for number in range(30)]
+    asked = {
+        name: {"imagename": f"{name}.png", "question": "What?", "answer": "-1", "capability": ["math"]}
+        for name in names
+    }
+    (tmp_path / "mm-vet.json").write_text(json.dumps(asked))
+    for model, points in (("good", 0.9), ("bad", 0.2)):
+        (tmp_path / f"{model}.json").write_text(json.dumps(dict.fromkeys(names, "x")))
+        grades = {name: {"model": ["gpt-4-0613"], "content": [str(points)], "score": [points]} for name in names}
+        (tmp_path / f"{model}-grades.json").write_text(json.dumps(grades))
+    return tmp_path
+
+
+def test_judged_answers_are_compared_by_their_judgments(graded):
+    of_mm_vet = ("--benchmark", "mm_vet", "--annotations", graded / "mm-vet.json")
+    answers = (graded / "good.json", graded / "bad.json")
+    judgments = ("--judgments-a", graded / "good-grades.json", "--judgments-b", graded / "bad-grades.json")
+    (only,) = told(*answers, *of_mm_vet, *judgments)["comparisons"]
+    assert only["protocol"] == "v1 judge=gpt-4-0613"
+    total = only["metrics"]["total"]
+    assert (total["a"], total["b"], total["difference"]) == pytest.approx((90, 20, -70))
+    assert total["p"] < 0.001
+    assert isinstance(run(*answers, *of_mm_vet).exception, JudgeError)
+
+
+def test_judgments_have_no_place_beside_a_rule_or_stored_scores(folder, graded):
+    judged = ("--judgments-a", graded / "good-grades.json")
+    assert "graded by a rule" in str(run(*files(folder, "good", "bad"), *judged).exception)
+    assert "Answers files need --benchmark" in str(run(folder, folder, *judged).exception)

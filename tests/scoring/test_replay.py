@@ -13,7 +13,7 @@ from vertebra.files import append_rows, read_rows
 from vertebra.scoring.benchmark import Answer
 from vertebra.scoring.hearing import hear
 from vertebra.scoring.judge import EndpointJudge
-from vertebra.scoring.replay import ReplayedJudge, replayed
+from vertebra.scoring.replay import replayed
 from vertebra.scoring.rules import ScriptedJudge
 from vertebra.spec import Judge
 
@@ -41,29 +41,28 @@ def asked(questions, tmp_path: Path):
 
 def test_replies_are_replayed_after_the_server_is_gone(questions, asked) -> None:
     heard, file, url = asked
-    assert hear(MM_VET, *questions, ReplayedJudge("judge-1", file, url), runs=2) == heard
+    assert hear(MM_VET, *questions, replayed(Judge(name="judge-1", endpoint=url), file), runs=2) == heard
 
 
 def test_replies_count_wherever_openai_was_when_the_study_ran(questions, asked) -> None:
     heard, file, _ = asked
-    assert hear(MM_VET, *questions, ReplayedJudge("judge-1", file, "openai"), runs=2) == heard
+    assert hear(MM_VET, *questions, replayed(Judge(name="judge-1", endpoint="openai"), file), runs=2) == heard
 
 
 def test_of_two_endpoints_replies_those_of_the_study_s_count(questions, asked) -> None:
     heard, file, url = asked
     append_rows(file, [{**row, "endpoint": OPENAI, "content": "1.0"} for row in read_rows(file)])
-    assert hear(MM_VET, *questions, ReplayedJudge("judge-1", file, url), runs=2) == heard
-    other = hear(MM_VET, *questions, ReplayedJudge("judge-1", file, "openai"), runs=2)
+    assert hear(MM_VET, *questions, replayed(Judge(name="judge-1", endpoint=url), file), runs=2) == heard
+    other = hear(MM_VET, *questions, replayed(Judge(name="judge-1", endpoint="openai"), file), runs=2)
     assert {judgment.reply for found in other.values() for judgment in found} == {"1.0"}
 
 
 def test_a_reply_that_is_not_stored_is_no_judgment(questions, asked) -> None:
     _, file, url = asked
     file.write_bytes(b"\n".join(file.read_bytes().split(b"\n")[1:]))
-    with pytest.raises(JudgeError, match="no reply is stored in"):
-        hear(MM_VET, *questions, ReplayedJudge("judge-1", file, url), runs=2)
+    with pytest.raises(JudgeError, match="has no reply about this very answer"):
+        hear(MM_VET, *questions, replayed(Judge(name="judge-1", endpoint=url), file), runs=2)
 
 
 def test_the_rules_are_asked_anew() -> None:
     assert isinstance(replayed(Judge(name="rules", endpoint="scripted"), Path("nowhere")), ScriptedJudge)
-    assert replayed(Judge(name="gpt", endpoint="openai"), Path("f")) == ReplayedJudge("gpt", Path("f"), "openai")

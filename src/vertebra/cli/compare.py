@@ -41,6 +41,10 @@ def compare(
     published: Annotated[
         str, typer.Option(metavar="TABLE", help="A and B are models of a published table, such as study-llm-backbones.")
     ] = "",
+    judgments_a: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A judge's replies to A: official files, or its cache.")
+    ] = None,
+    judgments_b: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="And to B.")] = None,
     store: StoreFolder = STORE,
     data: DataFolder = None,
     fail_if: Annotated[
@@ -67,10 +71,12 @@ def compare(
             raise ConfigError("--fail-if, --benchmark, --annotations and --protocol need A and B; a study is alone.")
         compare_study(names[0], store, data, as_json)
         return
-    if bool(benchmark) != bool(annotations) or (protocol and not benchmark):
+    of_files = (protocol, judgments_a, judgments_b)
+    if bool(benchmark) != bool(annotations) or (any(of_files) and not benchmark):
         raise ConfigError("Answers files need --benchmark NAME and --annotations PATH together.")
     if annotations:
-        first, second = ({benchmark: [_scored(name, benchmark, annotations, protocol)]} for name in names)
+        given = zip(names, (judgments_a or (), judgments_b or ()), strict=True)
+        first, second = ({benchmark: [_scored(name, benchmark, annotations, protocol, files)]} for name, files in given)
     else:
         first, second = _found(names, store)
     _compare_two(names, first, second, gates, as_json)
@@ -103,17 +109,25 @@ def _compare_two(names: Sequence[str], first: Results, second: Results, gates: S
         raise _failed(happened, found)
 
 
-def _scored(name: str, benchmark: str, annotations: Path, protocol: str) -> "Measured":
-    """The score of an answers file."""
+def _scored(name: str, benchmark: str, annotations: Path, protocol: str, judged: Sequence[Path]) -> "Measured":
+    """The score of an answers file, by these files of judgments where it takes a judge."""
+    from functools import partial
+
     from vertebra import benchmarks
     from vertebra.scoring.comparing import Measured
+    from vertebra.scoring.judging import OFFICIAL
+    from vertebra.scoring.judgments import given
     from vertebra.scoring.scorecard import score_folder
 
     chosen = benchmarks.benchmark(benchmark)
     chosen = chosen.under(protocol) if protocol else chosen
     if not Path(name).exists():
         raise DataError(f"{name} is missing. With --benchmark, A and B are answers files.")
-    return Measured.of(score_folder(chosen, annotations, Path(name)), name)
+    if judged and not chosen.judged:
+        raise ConfigError(f"{benchmark} is graded by a rule, not by a judge. Leave --judgments-a and -b out.")
+    official = protocol == OFFICIAL
+    bar = partial(given, tuple(judged), judge="", official=official) if judged else None
+    return Measured.of(score_folder(chosen, annotations, Path(name), bar, official), name)
 
 
 def _found(names: Sequence[str], store_folder: Path) -> list[dict[str, list["Measured"]]]:

@@ -142,9 +142,7 @@ class _Bar:
         from vertebra.scoring import hearing, judge, judging, judgments
 
         if self.judgments:
-            if len(self.judgments) == 1 and judgments.is_cache(self.judgments[0]):
-                return judgments.replay(self.judgments[0], chosen, samples, answers, self.judge, self.official)
-            return self.judge, judgments.read_judgments(self.judgments, chosen, {sample.id for sample in samples})
+            return judgments.given(self.judgments, chosen, samples, answers, self.judge, self.official)
         if not self.judge:
             raise judging.no_judge(chosen)
         asked = judge.appoint(self.judge, self.url, os.environ, self.cache)

@@ -13,21 +13,17 @@ The official code adds up the numbers of these files. Where one is not there, it
 """
 
 import math
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from vertebra.endpoint import Reply
 from vertebra.errors import ConfigError, DataError
 from vertebra.files import read_rows
 from vertebra.scoring.benchmark import Answer, Benchmark, Judging, Points, Sample
-from vertebra.scoring.hearing import Ask, Call, hear
-from vertebra.scoring.judge import request_digest
-from vertebra.scoring.judging import Judgment, finite
+from vertebra.scoring.hearing import hear
+from vertebra.scoring.judging import Judgment, Judgments, finite
 from vertebra.scoring.records import json_lines, json_mapping
-from vertebra.spec import Json
+from vertebra.scoring.replay import RememberedJudge
 
 
 def read_judgments(paths: Sequence[Path], benchmark: Benchmark, ids: Collection[str]) -> dict[str, list[Judgment]]:
@@ -51,6 +47,20 @@ def read_judgments(paths: Sequence[Path], benchmark: Benchmark, ids: Collection[
             runs = found.setdefault(name, [])
             runs += [Judgment(None, None, why="no judgment")] * (before - len(runs)) + one.get(name, [])
     return found
+
+
+def given(
+    paths: Sequence[Path],
+    benchmark: Benchmark,
+    samples: Sequence[Sample],
+    answers: Mapping[str, Answer],
+    judge: str = "",
+    official: bool = False,
+) -> tuple[str, Judgments]:
+    """The judge's name, where it is known, and what it said of these answers: of official files, or of one cache."""
+    if len(paths) == 1 and is_cache(paths[0]):
+        return replay(paths[0], benchmark, samples, answers, judge, official)
+    return judge, read_judgments(paths, benchmark, {sample.id for sample in samples})
 
 
 def is_cache(path: Path) -> bool:
@@ -81,36 +91,8 @@ def replay(
         if judge or len(judges) != 1:
             raise ConfigError(f"{path} holds replies of {', '.join(judges) or 'nobody'}. Name one of them by --judge.")
         (judge,) = judges
-    cached = _Cached.of(judge, rows)
+    cached = RememberedJudge.of(judge, rows, str(path))
     return judge, hear(benchmark, samples, answers, cached, cached.runs, official)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    """A judge that only remembers."""
-
-    name: str
-    replies: Mapping[tuple[Json, Json, Json], Reply]
-    runs: int
-
-    @classmethod
-    def of(cls, name: str, rows: Sequence[Mapping[str, Json]]) -> "_Cached":
-        replies: dict[tuple[Json, Json, Json], Reply] = {}
-        runs = 1
-        for row in rows:
-            content, run = row.get("content"), row.get("run")
-            if row.get("judge") == name and isinstance(content, str) and isinstance(run, int):
-                replies[row.get("request"), run, row.get("attempt")] = Reply(content, str(row.get("model", "")))
-                runs = max(runs, run + 1)
-        return cls(name, replies, runs)
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Ask]:
-        async def ask(call: Call) -> Reply:
-            key = (request_digest(call.request), call.run, call.attempt)
-            return self.replies.get(key, Reply(None, why="the file has no reply about this very answer"))
-
-        yield ask
 
 
 def _reviews(path: Path, judging: Judging) -> dict[str, list[Judgment]]:

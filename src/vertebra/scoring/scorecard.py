@@ -7,7 +7,7 @@
 A study's scorecard also holds `ci95`, {metric: [low, high]}, and `group_ci95` likewise for each group.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from vertebra.scoring.answers import read_answers
 from vertebra.scoring.benchmark import Answer, Benchmark, Metrics, Sample, Scores, Verdict, members
 from vertebra.scoring.hearing import Judge, Tell, hear, silent
 from vertebra.scoring.intervals import ci95
-from vertebra.scoring.judging import judged, no_judge
+from vertebra.scoring.judging import Judgments, judged, no_judge
 from vertebra.scoring.metrics import Tally, tabulate
 from vertebra.spec import Json
 
@@ -47,6 +47,10 @@ class Scorecard:
             "metrics": self.scores.metrics,
             "groups": self.scores.groups,
         }
+
+
+Bar = Callable[[Benchmark, Sequence[Sample], Mapping[str, Answer]], tuple[str, Judgments]]
+"""Where judgments of answers come from: the judge's name, where it is known, and what it said."""
 
 
 class Scored(NamedTuple):
@@ -85,19 +89,26 @@ def scorecard(benchmark: Benchmark, samples: Sequence[Sample], verdicts: Sequenc
     return Scorecard(benchmark.name, benchmark.protocol, len(samples), missing, benchmark.headline, scores)
 
 
+def by(asked: Judge, runs: int = 1, tell: Tell = silent) -> Bar:
+    """The judgments of a judge who is asked so often about each answer; `tell` hears how far it is."""
+    return lambda benchmark, samples, answers: (
+        asked.name,
+        hear(benchmark, samples, answers, asked, runs, tell=tell),
+    )
+
+
 @uncollected()
 def score_folder(
     benchmark: Benchmark,
     folder: Path,
     answers: Path,
-    asked: Judge | None = None,
-    runs: int = 1,
-    tell: Tell = silent,
+    judgments: Bar | None = None,
+    official: bool = False,
 ) -> Scored:
     """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
 
-    `asked` is the judge of a benchmark that takes one, asked `runs` times about each answer; `tell` hears how far it
-    is. `DataError` for files that are missing or broken, and for a split without right answers.
+    `judgments` has those of a benchmark that takes a judge; `official` counts replies that cannot be read as the official
+    code does. `DataError` for files that are missing or broken, and for a split without right answers.
     """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, samples)
@@ -105,9 +116,9 @@ def score_folder(
     samples = scored(samples)
     if not samples:
         raise DataError(f"{folder} has questions of {benchmark.name} without right answers. Nothing can be scored.")
-    if benchmark.judging and asked:
-        judgments = hear(benchmark, samples, found, asked, runs, tell=tell)
-        benchmark, verdicts = judged(benchmark, samples, found, judgments, asked.name)
+    if benchmark.judging and judgments:
+        name, said = judgments(benchmark, samples, found)
+        benchmark, verdicts = judged(benchmark, samples, found, said, name, official)
     else:
         verdicts = judge(benchmark, samples, found)
     return stored(benchmark, samples, verdicts)

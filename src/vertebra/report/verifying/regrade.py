@@ -16,7 +16,7 @@ from vertebra.files import append_rows, write_atomically
 from vertebra.report.rows import Cell
 from vertebra.scoring.comparing import SAMPLES, SCORECARD
 from vertebra.scoring.replay import replayed
-from vertebra.scoring.scorecard import Scored, as_decoded, score_folder
+from vertebra.scoring.scorecard import Scored, as_decoded, by, score_folder
 
 if TYPE_CHECKING:
     from vertebra.report import Material
@@ -72,7 +72,8 @@ def _score(cell: Cell, stored: Path, material: "Material") -> Scored:
         scored = score_folder(benchmark, folder, cell.answers)
     else:
         try:
-            scored = score_folder(benchmark, folder, cell.answers, replayed(judge, stored / JUDGMENTS), judge.runs)
+            asked = replayed(judge, stored / JUDGMENTS)
+            scored = score_folder(benchmark, folder, cell.answers, by(asked, judge.runs))
         except JudgeError as error:
             raise DataError(f"{stored / JUDGMENTS} does not hold the judge's replies to these answers.") from error
     return as_decoded(scored, dict(_decoding(material, benchmark.name)))
