@@ -12,7 +12,7 @@ tiny-llava-1.5/tiny-phi-3/seed0
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vertebra.cli.kin import Genealogy
     from vertebra.engine import Outcome
     from vertebra.plan import Plan, Step
+    from vertebra.report.findings import Finding
     from vertebra.runtime import Runtime
     from vertebra.scoring.benchmark import Benchmark
     from vertebra.spec import Json, Study
@@ -46,6 +47,8 @@ DataFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 STORE = Path("vertebra-store")
+_HEADLINES = 4
+"""Findings that are told below a table."""
 
 
 def plan(
@@ -309,8 +312,23 @@ def show(
     typer.echo(printable(written.table))
     for name, (number, of) in (differing or {}).items():
         typer.echo(f"{name}: {number:,} of {of:,} answers are not those of batch-1 generate.")
-    for path in (written.page, *written.pictures, written.results, *models):
+    for line in _headlines(written.findings, drawn.plan.study.study):
+        typer.echo(line)
+    pictures = [path for path in written.pictures if path.suffix == ".png"]
+    for path in (written.page, *pictures, written.results, *models):
         typer.echo(path)
+
+
+def _headlines(findings: "Sequence[Finding]", study: str) -> Iterator[str]:
+    """The first findings of a study, and how to see the others."""
+    if not findings:
+        yield "No difference between models is more than chance.\n"
+        return
+    for finding in findings[:_HEADLINES]:
+        yield paragraph(f"- {finding.says}", hang=2)
+    if len(findings) > _HEADLINES:
+        yield paragraph(f"- {len(findings) - _HEADLINES} more: vertebra findings {study}", hang=2)
+    yield ""
 
 
 def _folder(drawn: Drawn) -> Path:

@@ -29,7 +29,7 @@ from vertebra.report import dots, page, publishing, radar, scatter, tables
 from vertebra.report.chart import Axis
 from vertebra.report.claims import check_all
 from vertebra.report.costs import Costs, costs
-from vertebra.report.findings import find
+from vertebra.report.findings import Finding, find
 from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
@@ -54,6 +54,7 @@ class Report(NamedTuple):
     results: Path
     document: Mapping[str, Json]
     """What is in it: the JSON of `vertebra report --json`."""
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Composed(NamedTuple):
     """A report before it is written."""
 
     grid: Grid
+    findings: tuple[Finding, ...]
     document: Mapping[str, Json]
     texts: Mapping[str, bytes]
     """Every file of the report's folder but the pictures."""
@@ -107,6 +109,7 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         pictures=tuple(out / name for name in composed.pictures),
         results=out / "results.json",
         document=composed.document,
+        findings=composed.findings,
     )
 
 
@@ -117,11 +120,12 @@ def compose(material: Material) -> Composed:
     matrix = build_matrix(cells, material.benchmarks)
     grid = build_grid(study, cells, matrix)
     published = beside(grid, material.references)
+    findings = tuple(find(matrix))
     found: dict[str, Json] = {
         **results(study.study, cells),
         "published": [each.to_json() for each in published],
         "ties": [*grid.ties()],
-        "findings": [each.document() for each in find(matrix)],
+        "findings": [each.document() for each in findings],
         "claims": [each.document() for each in check_all(material.claims, matrix, study.stands_for)],
     }
     priced = costs(grid, cells, material.benchmarks, material.data)
@@ -140,7 +144,7 @@ def compose(material: Material) -> Composed:
         "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
     }
     models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
-    return Composed(grid, document, texts, pictures, models)
+    return Composed(grid, findings, document, texts, pictures, models)
 
 
 def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[page.Figure]:

@@ -89,9 +89,13 @@ class Finding:
 
 
 def find(matrix: Matrix) -> list[Finding]:
-    """All claims that pass their test: means first, then single benchmarks; the largest difference of a kind first."""
-    found = [*_of_means(matrix), *_of_places(matrix)]
-    return sorted(found, key=lambda each: (KINDS.index(each.kind), -abs(each.difference)))
+    """All claims that pass their test, by kind; of backbones before those of families, the largest difference first."""
+
+    def rank(finding: Finding) -> tuple[int, bool, float]:
+        families = {model.split("/", 1)[0] for model in (finding.model, finding.other)}
+        return KINDS.index(finding.kind), len(families) > 1, -abs(finding.difference)
+
+    return sorted([*_of_means(matrix), *_of_places(matrix)], key=rank)
 
 
 def chance(p: float) -> str:

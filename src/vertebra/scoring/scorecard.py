@@ -107,8 +107,8 @@ def score_folder(
 ) -> Scored:
     """The stored form of a study's score: a benchmark's folder and an answers file in, scorecard and rows out.
 
-    `judgments` has those of a benchmark that takes a judge; `official` counts replies that cannot be read as the official
-    code does. `DataError` for files that are missing or broken, and for a split without right answers.
+    `judgments` has those of a benchmark that takes a judge; `official` counts replies that cannot be read as the
+    official code does. `DataError` for files that are missing or broken, and for a split without right answers.
     """
     samples = benchmark.load(folder)
     found = read_answers(answers, benchmark, samples)
