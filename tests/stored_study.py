@@ -14,7 +14,7 @@ from vertebra.files import append_rows
 from vertebra.miniature.data import make_benchmark
 from vertebra.report import Answering, Cell, Material
 from vertebra.scoring.judge import appoint
-from vertebra.scoring.scorecard import score_folder
+from vertebra.scoring.scorecard import by, score_folder
 from vertebra.scoring.sources import Release
 from vertebra.spec import Judge, Study, digest
 from vertebra.store import Store
@@ -81,7 +81,7 @@ def _cell(store: Store, data: Path, backbone: str, place: int, name: str, judge:
     answers = _put(store, f"{label}/{name}/answers", {}, rows) / "answers.jsonl"
     file = store.root / "judgments" / f"{backbone}-{name}.jsonl"
     asked = appoint(judge.name, judge.endpoint, {}, file) if bench.judged else None
-    scored = score_folder(bench, data / name, answers, asked, judge.runs)
+    scored = score_folder(bench, data / name, answers, by(asked, judge.runs) if asked else None)
     files = {"scorecard.json": json.dumps(scored.scorecard).encode()}
     if file.exists():
         files["judgments.jsonl"] = file.read_bytes()
