@@ -18,6 +18,7 @@ from typing import NamedTuple
 from vertebra.audit import Audit
 from vertebra.files import write_atomically
 from vertebra.report import page, radar, tables
+from vertebra.report.gallery import build_gallery
 from vertebra.report.grid import build_grid
 from vertebra.report.matrix import build_matrix
 from vertebra.report.published import beside
@@ -78,7 +79,19 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
-        "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
+        "index.html": page.html(
+            page.Found(
+                grid=grid,
+                cells=cells,
+                benchmarks=material.benchmarks,
+                matrix=matrix,
+                gallery=build_gallery(cells, material.benchmarks, material.data),
+                figures=figures,
+                published=published,
+                audit=material.audit,
+                results=_json(found),
+            )
+        ).encode(),
     }
     for name, data in {**pictures, **texts}.items():
         write_atomically(out / name, data)

@@ -1,34 +1,17 @@
-"""The report as one HTML page that needs nothing but itself: no scripts, no network, no fonts to load.
+"""A benchmark's metrics by group, one table per dimension: POPE by subset, MM-Vet by capability.
 
-    ┌ title ─ table of headline scores with intervals ─ a picture per family ─ groups and all metrics, folded ─ how
-    └ long answering took ─ what is missing ─ how to rebuild and cite
+    Breakdown("subset", (Heading("adversarial", 2), ...), ("F1", "yes ratio", ...), ((Model(...), ("80.8", ...)), ...))
 
-Every name is escaped by Jinja's autoescape, and the page's own Content-Security-Policy allows inline styles and data:
-images and nothing else.
+A model a line, seeds averaged.
 """
 
-import base64
-import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from statistics import fmean
 from typing import NamedTuple
 
-from vertebra.report.grid import Grid, Model, benchmark_title, metric_title, plain
-from vertebra.report.published import Published
-from vertebra.report.radar import Picture
-from vertebra.report.rows import Cell, Scorecard, read_scorecard
-from vertebra.report.times import times
-
-
-class Figure(NamedTuple):
-    """A family's picture and the file that it is also written to."""
-
-    family: str
-    file: str
-    picture: Picture
+from vertebra.report.grid import Model, benchmark_title, metric_title, plain
+from vertebra.report.rows import Cell, Scorecard
 
 
 class Heading(NamedTuple):
@@ -40,35 +23,21 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """A benchmark's metrics per value of one dimension, such as POPE's subset; a model a line, seeds averaged."""
+    """A benchmark's metrics per value of one dimension."""
 
-    title: str
+    benchmark: str
+    protocol: str
+    dimension: str
     values: tuple[Heading, ...]
     metrics: tuple[str, ...]
     """One per column, below the values."""
     lines: tuple[tuple[Model, tuple[str, ...]], ...]
 
-
-def html(
-    grid: Grid, cells: Sequence[Cell], figures: Sequence[Figure], published: Sequence[Published], results: bytes
-) -> str:
-    """The page. `results` is the content of results.json but for times; its SHA-256 is what a citation points at."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"plain": plain, "metric": metric_title, "benchmark": benchmark_title, "data": _data}
-    template = environment.from_string(files("vertebra.report").joinpath("page.html.jinja").read_text("utf-8"))
-    cards = [(cell, card) for cell in cells if (card := read_scorecard(cell))]
-    return template.render(
-        grid=grid,
-        figures=figures,
-        published=published,
-        breakdowns=breakdowns(cards),
-        cards=cards,
-        answering=times(cells),
-        command=f"vertebra report {shlex.quote(grid.study)}",
-        fingerprint=hashlib.sha256(results).hexdigest(),
-    )
+    @property
+    def title(self) -> str:
+        """`POPE · llava · subset`."""
+        named = self.dimension.replace("_", " ")
+        return " · ".join(plain(part) for part in (benchmark_title(self.benchmark), self.protocol, named))
 
 
 def breakdowns(cards: Sequence[tuple[Cell, Scorecard]]) -> list[Breakdown]:
@@ -93,9 +62,10 @@ def _breakdown(cards: Sequence[tuple[Cell, Scorecard]], benchmark: str, protocol
     shown = {
         pair: dict(zip(by_model, _numbers(list(by_model.values())), strict=True)) for pair, by_model in numbers.items()
     }
-    title = " · ".join(plain(part) for part in (benchmark_title(benchmark), protocol, dimension.replace("_", " ")))
     return Breakdown(
-        title=title,
+        benchmark=benchmark,
+        protocol=protocol,
+        dimension=dimension,
         values=tuple(Heading(plain(value), len(metrics)) for value, metrics in columns.items() if metrics),
         metrics=tuple(metric_title(metric) for _, metric in pairs),
         lines=tuple((model, tuple(shown[pair][model] for pair in pairs)) for model in found),
@@ -117,7 +87,3 @@ def _numbers(values: Sequence[float | None]) -> Iterator[str]:
         form = "z.3f" if all(0 <= value <= 1 for value in known) else "z.1f"
     for value in values:
         yield "–" if value is None else f"{value:{form}}"
-
-
-def _data(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
