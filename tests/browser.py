@@ -12,6 +12,7 @@ https://chromedevtools.github.io/devtools-protocol/; messages are JSON, each end
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ os.dup2(13, 3); os.dup2(14, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 KEYS: Mapping[str, int] = {"Enter": 13, "Tab": 9, " ": 32, "ArrowDown": 40, "ArrowUp": 38, "Home": 36, "End": 35}
-SECONDS = 30
+SECONDS = 20
 Message = dict[str, Any]
 
 
@@ -141,6 +142,9 @@ class Browser:
     def hear(self) -> Message:
         """The next message."""
         while b"\0" not in self._begun:
+            ready, _, _ = select.select([self._reading], [], [], SECONDS)
+            if not ready:
+                raise PageError(f"the browser has said nothing for {SECONDS} seconds")
             more = os.read(self._reading, 1 << 20)
             if not more:
                 raise PageError("the browser has ended")
@@ -168,8 +172,10 @@ class Page:
 
     def go(self, address: str, wait: bool = True) -> None:
         """Opens an address, and waits until it has loaded."""
-        self.events.clear()
-        self.ask("Page.navigate", url=address)
+        before = len(self.events)
+        if "loaderId" not in self.ask("Page.navigate", url=address):
+            return  # another place on the same page
+        del self.events[:before]
         end = time.monotonic() + SECONDS
         while wait and not any(event["method"] == "Page.loadEventFired" for event in self.events):
             assert time.monotonic() < end, f"{address} does not load"

@@ -10,6 +10,7 @@ answer differently come first, benchmarks in turn, until their budget is full.
 
 import base64
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from vertebra.collector import uncollected
 from vertebra.report.answered import Answered, Given, read_answered
 from vertebra.report.grid import benchmark_title, plain
 from vertebra.report.rows import Cell
@@ -66,6 +68,7 @@ class Gallery:
         return {"benchmarks": shown, "in_a_block": IN_A_BLOCK}
 
 
+@uncollected()
 def build_gallery(
     cells: Sequence[Cell],
     benchmarks: Mapping[str, Benchmark],
@@ -213,11 +216,17 @@ def _notes(cells: Sequence[Cell], shown: Sequence[Answered], small: Thumbnails, 
         yield "Each model is shown by the first of its seeds that is scored."
     if data is None:
         yield "Right answers, groups and pictures are shown where the benchmarks' files are at hand: give --data."
-    elif complaints := [f"{benchmark_title(each.benchmark)}: {each.complaint}" for each in shown if each.complaint]:
-        yield f"Without right answers, groups and pictures: {' '.join(map(plain, complaints))}"
+        return
+
+    def told(complaint: str) -> str:
+        """Without the folders of this machine, which are no part of what was found."""
+        return plain(complaint.replace(f"{data}{os.sep}", ""))
+
+    if complaints := [f"{benchmark_title(each.benchmark)}: {each.complaint}" for each in shown if each.complaint]:
+        yield f"Without right answers, groups and pictures: {' '.join(map(told, complaints))}"
     if small.left_out:
         yield f"{small.left_out:,} of {len(small.place):,} pictures are left out to keep the page small."
     if small.complaints:
         more = len(small.complaints) - 1
-        others = f" and {more:,} more" if more else ""
-        yield f"Pictures that cannot be read: {plain(small.complaints[0])}{others}."
+        others = f" And {more:,} more." if more else ""
+        yield f"Pictures that cannot be read: {told(small.complaints[0])}{others}"

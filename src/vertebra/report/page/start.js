@@ -23,3 +23,4 @@ startPairs();
 startGallery();
 window.addEventListener("hashchange", follow);
 whenWhole(follow);
+performance.mark("tables");

@@ -33,7 +33,7 @@ function sort(table, header, column, direction) {
 /** Best first for numbers, A first for words, then the other way round, then as it was. */
 function nextDirection(header) {
   const order = header.classList.contains("text") ? ["ascending", "descending"] : ["descending", "ascending"];
-  return [...order, null][[...order, null].indexOf(header.getAttribute("aria-sort")) + 1] ?? null;
+  return order[order.indexOf(header.getAttribute("aria-sort")) + 1] ?? null;
 }
 
 function makeSortable(table) {
