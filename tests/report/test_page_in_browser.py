@@ -172,7 +172,8 @@ def test_two_models_are_compared_and_lead_to_their_questions(page: Page, materia
     (swapped, *_) = column(page, "compare-table", 4)
     assert {given[0], swapped[0]} == {"+", "−"}
     assert given[1:] == swapped[1:]
-    page.run("document.querySelector('#compare-table a').click()")
+    page.run("document.querySelector('#compare-table td a').click()")
+    page.until(f"document.getElementById('gallery-a').value === {NAMES[2]!r}")
     one, other = scores(material, "pope", 2), scores(material, "pope", 0)
     assert cards(page) == [each for each in one if one[each] != other[each]]
 

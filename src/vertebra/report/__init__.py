@@ -19,9 +19,9 @@ from vertebra.audit import Audit
 from vertebra.files import write_atomically
 from vertebra.report import page, radar, tables
 from vertebra.report.gallery import build_gallery
-from vertebra.report.grid import build_grid
-from vertebra.report.matrix import build_matrix
-from vertebra.report.published import beside
+from vertebra.report.grid import Grid, build_grid
+from vertebra.report.matrix import Matrix, build_matrix
+from vertebra.report.published import Published, beside
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
 from vertebra.spec import Json, Reference, Study, digest
@@ -67,6 +67,7 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     grid = build_grid(study, cells)
     published = beside(grid, material.references)
     matrix = build_matrix(cells, material.benchmarks)
+    findings: Sequence[page.Claim] = ()
     found = {**results(study.study, cells), "published": [each.to_json() for each in published]}
     document = {**found, "answering": answering(cells)}  # measured, so no part of what a citation points at
     figures = [page.Figure(name, f"radar-{_file_name(name)}", radar.draw(grid, name, axes)) for name in grid.families()]
@@ -79,19 +80,7 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid).encode(),
         "table.csv": tables.comma_separated(grid).encode(),
-        "index.html": page.html(
-            page.Found(
-                grid=grid,
-                cells=cells,
-                benchmarks=material.benchmarks,
-                matrix=matrix,
-                gallery=build_gallery(cells, material.benchmarks, material.data),
-                figures=figures,
-                published=published,
-                audit=material.audit,
-                results=_json(found),
-            )
-        ).encode(),
+        "index.html": _page(material, grid, matrix, figures, published, _json(found), findings).encode(),
     }
     for name, data in {**pictures, **texts}.items():
         write_atomically(out / name, data)
@@ -101,6 +90,33 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
         pictures=tuple(out / name for name in pictures),
         results=out / "results.json",
         document=document,
+    )
+
+
+def _page(
+    material: Material,
+    grid: Grid,
+    matrix: Matrix,
+    figures: Sequence[page.Figure],
+    published: Sequence[Published],
+    found: bytes,
+    findings: Sequence[page.Claim],
+) -> str:
+    """The page, with the pictures that findings point at before others."""
+    gallery = build_gallery(material.cells, material.benchmarks, material.data, page.examples(findings))
+    return page.html(
+        page.Found(
+            grid=grid,
+            cells=material.cells,
+            benchmarks=material.benchmarks,
+            matrix=matrix,
+            gallery=gallery,
+            figures=figures,
+            published=published,
+            audit=material.audit,
+            results=found,
+            findings=findings,
+        )
     )
 
 

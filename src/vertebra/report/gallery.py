@@ -45,6 +45,8 @@ class Entry(NamedTuple):
     protocol: str
     title: str
     block: str
+    judged: bool
+    """Whether the scores are a judge's, and what is right a reference for it."""
     models: tuple[str, ...]
 
 
@@ -62,7 +64,13 @@ class Gallery:
     def index(self) -> Json:
         """What a page has to know before anything is unpacked."""
         shown: list[Json] = [
-            {"key": each.key, "title": each.title, "block": each.block, "models": list(each.models)}
+            {
+                "key": each.key,
+                "title": each.title,
+                "block": each.block,
+                "judged": each.judged,
+                "models": list(each.models),
+            }
             for each in self.entries
         ]
         return {"benchmarks": shown, "in_a_block": IN_A_BLOCK}
@@ -85,7 +93,7 @@ def build_gallery(
     for number, answered in enumerate(shown):
         document = _document(answered, places)
         blocks[f"questions-{number}"] = _deflated(document)
-        entries.append(_entry(answered, shown, f"questions-{number}"))
+        entries.append(_entry(answered, shown, f"questions-{number}", benchmarks.get(answered.benchmark)))
     for number, start in enumerate(range(0, len(small.pictures), IN_A_BLOCK)):
         some = small.pictures[start : start + IN_A_BLOCK]
         blocks[f"pictures-{number}"] = json.dumps([base64.b64encode(each).decode("ascii") for each in some])
@@ -198,7 +206,7 @@ def _deflated(document: Json) -> str:
     return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii")
 
 
-def _entry(answered: Answered, shown: Sequence[Answered], block: str) -> Entry:
+def _entry(answered: Answered, shown: Sequence[Answered], block: str, benchmark: Benchmark | None) -> Entry:
     name, protocol = answered.benchmark, answered.protocol
     several = sum(each.benchmark == name for each in shown) > 1
     return Entry(
@@ -207,6 +215,7 @@ def _entry(answered: Answered, shown: Sequence[Answered], block: str) -> Entry:
         protocol=protocol,
         title=benchmark_title(name) + (f" ({plain(protocol)})" if several else ""),
         block=block,
+        judged=benchmark is not None and benchmark.judged,
         models=tuple(map(plain, answered.models)),
     )
 

@@ -86,6 +86,11 @@ class Found(NamedTuple):
     findings: Sequence[Claim] = ()
 
 
+def examples(findings: Sequence[Claim]) -> list[tuple[str, str]]:
+    """Benchmark and question of all examples; the gallery takes their pictures first."""
+    return [(each.benchmark, each.question) for claim in findings for each in claim.examples]
+
+
 def html(found: Found) -> str:
     """The page."""
     grid, matrix = found.grid, found.matrix
@@ -117,13 +122,12 @@ def html(found: Found) -> str:
             columns=[compared.column_title(square, matrix) for square in matrix.squares],
             matrix=matrix,
             sheets=sheets(grid, cards, found.benchmarks, matrix, galleries),
-            anchors=anchors(grid),
             gallery=found.gallery,
             galleries={benchmark: key for (benchmark, _), key in reversed(galleries.items())},
             audit=_audit(found.audit),
             answering=times(found.cells),
             blocks={
-                "matrix": block(compared.document(matrix, galleries)),
+                "matrix": block(compared.document(matrix, anchors(grid), galleries)),
                 "galleries": block(found.gallery.index),
                 **found.gallery.blocks,
             },

@@ -9,24 +9,30 @@ function pictureCell(data, place, inBlock) {
   return element("img", { class: "shown", src: pictureOf(number, inBlock), alt, loading: "lazy", decoding: "async" });
 }
 
-/** `✓ right`, `✗ wrong`, or how much of it is right; and what the grading took the answer for, where that differs. */
-function verdictOf(score, answer, parsed) {
+/** `✓ right`, `✗ wrong`, or how much it scored; and what the grading took the answer for, where that says more. */
+function verdictOf(score, answer, parsed, judged) {
   if (score === null) return element("span", { class: "verdict" }, "not asked");
-  const [kind, text] = score === 1 ? ["right", "✓ right"] : score === 0 ? ["wrong", "✗ wrong"] : ["", `scored ${score}`];
-  const read = parsed === null ? "not understood" : parsed.trim().toLowerCase() === answer?.trim().toLowerCase() ? null : element("bdi", {}, parsed);
-  const told = read === null ? [] : parsed === null ? [`, ${read}`] : [", taken as ", read];
+  const plain = judged || ![0, 1].includes(score);
+  const [kind, text] = plain ? ["", `scored ${score}`] : score === 1 ? ["right", "✓ right"] : ["wrong", "✗ wrong"];
+  const told = [];
+  if (parsed === null) told.push(judged ? ", the judge's reply was not understood" : ", not understood");
+  else if (parsed.trim().toLowerCase() !== answer?.trim().toLowerCase()) {
+    told.push(judged ? ", the judge gave " : ", taken as ", element("bdi", {}, parsed));
+  }
   return element("span", { class: `verdict ${kind}`.trim() }, text, ...told);
 }
 
-function saidBy(data, place, model, letter, name) {
-  const text = (at) => (at < 0 ? null : data.texts[at]);
+function saidBy(data, place, chosen, letter, entry) {
+  const at = chosen[letter];
+  const model = data.models[at];
+  const text = (number) => (number < 0 ? null : data.texts[number]);
   const [answer, parsed] = [text(model.answers[place]), text(model.parsed[place])];
   const said = answer === null ? element("small", {}, "no answer") : element("p", { class: "said", dir: "auto" }, answer || "(empty)");
   return element(
     "div",
     {},
-    element("dt", {}, `${letter} · `, ...named(name)),
-    element("dd", {}, said, " ", verdictOf(model.scores[place], answer, parsed)),
+    element("dt", {}, `${letter.toUpperCase()} · `, ...named(entry.models[at])),
+    element("dd", {}, said, " ", verdictOf(model.scores[place], answer, parsed, entry.judged)),
   );
 }
 
@@ -36,11 +42,22 @@ function groupsOf(data, place) {
   );
 }
 
-/** The card of a question; `chosen` has the places of both models, `names` what all models are called. */
-function card(data, place, chosen, names, inBlock) {
-  const gold = data.gold[place] < 0 ? null : data.texts[data.gold[place]];
-  const right = gold === null ? null : element("div", { class: "gold" }, element("dt", {}, "Right"), element("dd", {}, element("p", { class: "said", dir: "auto" }, gold)));
+function goldOf(data, place, judged) {
+  if (data.gold[place] < 0) return null;
+  const text = element("p", { class: "said", dir: "auto" }, data.texts[data.gold[place]]);
+  return element("div", { class: "gold" }, element("dt", {}, judged ? "Reference" : "Right"), element("dd", {}, text));
+}
+
+/** The card of a question; `chosen` has the places of both models in the entry's benchmark. */
+function card(data, place, chosen, entry, inBlock) {
   const about = [`Question ${data.ids[place]}`, ...groupsOf(data, place)].join(" · ");
+  const answers = element(
+    "dl",
+    {},
+    goldOf(data, place, entry.judged),
+    saidBy(data, place, chosen, "a", entry),
+    saidBy(data, place, chosen, "b", entry),
+  );
   return element(
     "li",
     { class: "card", tabindex: "-1", "data-id": data.ids[place] },
@@ -50,13 +67,7 @@ function card(data, place, chosen, names, inBlock) {
       {},
       element("small", {}, about),
       element("p", { class: "question", dir: "auto" }, data.questions[place] || "(its text is not known)"),
-      element(
-        "dl",
-        {},
-        right,
-        saidBy(data, place, data.models[chosen.a], "A", names[chosen.a]),
-        saidBy(data, place, data.models[chosen.b], "B", names[chosen.b]),
-      ),
+      answers,
     ),
   );
 }

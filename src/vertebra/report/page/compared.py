@@ -90,14 +90,15 @@ def _shared(a: tuple[str, str], b: tuple[str, str]) -> str:
     return _SAME_BACKBONE if a[1] == b[1] else _NOTHING
 
 
-def document(matrix: Matrix, keys: Mapping[tuple[str, str], str]) -> Json:
-    """For the script; `keys` are the names of the galleries, by benchmark and protocol."""
+def document(matrix: Matrix, sheets: Mapping[str, str], keys: Mapping[tuple[str, str], str]) -> Json:
+    """For the script; `sheets` are places on the page by benchmark, `keys` galleries by benchmark and protocol."""
     return {
         "models": [plain(model) for model in matrix.models],
         "squares": [
             {
                 "title": column_title(square, matrix),
                 "metric": metric_title(square.benchmark.headline),
+                "sheet": sheets[square.benchmark.name],
                 "gallery": keys.get((square.benchmark.name, square.aligned.protocol)),
                 "values": {plain(model): _shown(each.value) for model, each in square.estimates.items()},
                 "pairs": [_pair(pair) for pair in square.pairs],

@@ -67,7 +67,7 @@ function showFound() {
 function showMore() {
   const chosen = chosenNow();
   const next = gallery.found.slice(gallery.shown, gallery.shown + AT_ONCE);
-  const cards = next.map((place) => card(gallery.data, place, chosen, gallery.entry.models, gallery.index.in_a_block));
+  const cards = next.map((place) => card(gallery.data, place, chosen, gallery.entry, gallery.index.in_a_block));
   field("cards").append(...cards);
   if (gallery.shown === 0) cards[0]?.setAttribute("tabindex", "0");
   gallery.shown += next.length;

@@ -19,7 +19,7 @@ function pairLine(square, a, b) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, square.title),
+    element("th", { scope: "row" }, element("a", { href: `#${square.sheet}` }, square.title)),
     element("td", { class: "text" }, square.metric),
     element("td", {}, number(a)),
     element("td", {}, number(b)),
