@@ -243,11 +243,19 @@ def test_every_control_has_a_name_that_can_be_read_aloud(page: Page, address: st
     page.go(address + gallery("pope", 0, 2))
     cards(page)
     page.run("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.run("[...document.querySelectorAll('.card img')].every(each => each.alt.includes('q'))")
     page.ask("Accessibility.enable")
     roles = {"button", "link", "searchbox", "textbox", "combobox", "checkbox", "region", "DisclosureTriangle", "image"}
     nodes = [node for node in page.ask("Accessibility.getFullAXTree")["nodes"] if node["role"]["value"] in roles]
     assert {node["role"]["value"] for node in nodes} >= {"button", "link", "searchbox", "combobox", "checkbox", "image"}
     assert [node["role"]["value"] for node in nodes if not node.get("name", {}).get("value")] == []
+
+
+def test_a_browser_that_cannot_unpack_says_so(page: Page, address: str) -> None:
+    page.ask("Page.addScriptToEvaluateOnNewDocument", source="delete window.DecompressionStream")
+    page.go("about:blank")
+    page.go(address + gallery("pope", 0, 1))
+    page.until("document.getElementById('gallery-count').textContent.includes('cannot unpack')")
 
 
 def test_without_javascript_all_is_there_but_what_needs_it(browser: Browser, address: str) -> None:

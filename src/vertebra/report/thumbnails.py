@@ -25,6 +25,8 @@ SIDE = 192
 """Pixels of the longer side; a smaller picture stays as it is."""
 NO_PICTURE, LEFT_OUT, BROKEN = -1, -2, -3
 """In place of a picture's number: the question has none; it did not fit; it is missing or broken."""
+_GAP = 1.5
+"""How much larger than wanted a picture may be made by the quick way first; half the time of the usual 3."""
 _QUALITY = 62
 _METHOD = 2
 """WebP's effort, 0 to 6: a quarter of the time of 6 for a tenth more bytes."""
@@ -83,7 +85,7 @@ def _small(wanted: Wanted) -> bytes | str:
         return str(error)
     if wanted.marks:
         picture = draw(picture, wanted.marks)
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=_GAP)
     file = BytesIO()
     picture.save(file, "WEBP", quality=_QUALITY, method=_METHOD)
     return file.getvalue()
