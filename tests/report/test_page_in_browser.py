@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -111,6 +112,7 @@ def test_the_gallery_shows_exactly_the_questions_that_flipped(
         "either": [each for each in one if one[each] != other[each]],
         "a": [each for each in one if one[each] > other[each]],
         "b": [each for each in one if one[each] < other[each]],
+        "wrong": [each for each in one if one[each] == other[each] == 0],
         "all": list(one),
     }
     for direction, ids in wanted.items():
@@ -118,6 +120,19 @@ def test_the_gallery_shows_exactly_the_questions_that_flipped(
         assert cards(page) == ids
         assert page.run("document.getElementById('gallery-count').textContent").startswith(f"{len(ids)} of {len(one)}")
         page.close()
+
+
+def test_a_study_of_one_model_lists_its_questions(browser: Browser, material: Material, tmp_path: Path) -> None:
+    alone = replace(material, cells=[cell for cell in material.cells if cell.backbone == "ada"])
+    page = browser.open(write_report(alone, tmp_path).page.as_uri() + "#gallery?benchmark=v7w")
+    found = scores(material, "v7w", 0)
+    assert cards(page) == list(found)
+    assert page.run("document.querySelectorAll('.card')[1].querySelectorAll('.verdict').length") == 1
+    assert page.run("document.getElementById('gallery-a').checkVisibility()") is False
+    page.run("document.getElementById('gallery-direction').value = 'wrong'")
+    page.run("document.getElementById('gallery-form').dispatchEvent(new Event('input'))")
+    assert cards(page) == [each for each in found if found[each] < 1]
+    page.close()
 
 
 def test_a_group_and_a_word_leave_the_questions_that_fit(page: Page, material: Material, address: str) -> None:

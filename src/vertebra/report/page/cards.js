@@ -31,7 +31,7 @@ function saidBy(data, place, chosen, letter, entry) {
   return element(
     "div",
     {},
-    element("dt", {}, `${letter.toUpperCase()} · `, ...named(entry.models[at])),
+    element("dt", {}, chosen.a === chosen.b ? "" : `${letter.toUpperCase()} · `, ...named(entry.models[at])),
     element("dd", {}, said, " ", verdictOf(model.scores[place], answer, parsed, entry.judged)),
   );
 }
@@ -56,7 +56,7 @@ function card(data, place, chosen, entry, inBlock) {
     {},
     goldOf(data, place, entry.judged),
     saidBy(data, place, chosen, "a", entry),
-    saidBy(data, place, chosen, "b", entry),
+    chosen.b === chosen.a ? null : saidBy(data, place, chosen, "b", entry),
   );
   return element(
     "li",

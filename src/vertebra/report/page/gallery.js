@@ -1,6 +1,14 @@
 // The gallery: what is chosen, the list of cards, and moving through it by keys.
 
 const AT_ONCE = 24;
+const DIRECTIONS = [
+  ["either", "where A and B differ"],
+  ["a", "where A scored higher"],
+  ["b", "where B scored higher"],
+  ["wrong", "where neither is right"],
+  ["all", "all questions"],
+];
+const ALONE = [["all", "all questions"], ["wrong", "where it is not right"]];
 
 const gallery = { index: null, data: null, entry: null, found: [], asked: null, shown: 0, turn: 0 };
 const field = (name) => byId(`gallery-${name}`);
@@ -32,14 +40,21 @@ async function openBenchmark(key, wanted) {
   if (turn !== gallery.turn) return;
   Object.assign(gallery, { entry, data });
   field("benchmark").value = entry.key;
-  const models = entry.models.map(optionOf);
-  fill(field("a"), models, wanted.get("a") ?? entry.models[0]);
-  fill(field("b"), models, wanted.get("b") ?? entry.models.find((model) => model !== field("a").value));
+  fillModels(entry, wanted);
   fillGroups(data, wanted.get("group"));
-  field("direction").value = ["either", "a", "b", "all"].includes(wanted.get("direction")) ? wanted.get("direction") : "either";
   field("search").value = wanted.get("q") ?? "";
   gallery.asked = wanted.get("id");
   showFound();
+}
+
+/** Where a benchmark has one model, there is nothing to choose between, and its questions are listed. */
+function fillModels(entry, wanted) {
+  const models = entry.models.map(optionOf);
+  const alone = models.length === 1;
+  fill(field("a"), models, wanted.get("a"));
+  fill(field("b"), models, wanted.get("b") ?? entry.models.find((model) => model !== field("a").value));
+  fill(field("direction"), alone ? ALONE : DIRECTIONS, wanted.get("direction"));
+  for (const name of ["a", "b"]) field(name).closest("label").hidden = alone;
 }
 
 function fillGroups(data, wanted) {
@@ -81,7 +96,7 @@ function rememberChosen() {
     benchmark: gallery.entry.key,
     a: field("a").value,
     b: field("b").value,
-    direction: field("direction").value === "either" ? "" : field("direction").value,
+    direction: field("direction").selectedIndex === 0 ? "" : field("direction").value,
     group: field("group").value,
     q: field("search").value.trim(),
     id: gallery.asked,

@@ -28,6 +28,7 @@ function inGroup(data, place, group) {
 function inDirection(direction, a, b) {
   if (direction === "all") return a !== null || b !== null;
   if (a === null || b === null) return false;
+  if (direction === "wrong") return a < 1 && b < 1;
   if (direction === "a") return a > b;
   if (direction === "b") return b > a;
   return a !== b;
