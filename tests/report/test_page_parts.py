@@ -136,6 +136,13 @@ def test_a_study_without_confounds_says_so(small: Material) -> None:
     assert page.text.count("No confound") == 2
 
 
+def test_of_one_model_nothing_is_said_that_takes_two(small: Material) -> None:
+    alone = [cell for cell in small.cells if cell.backbone == "ada"]
+    audit = Audit("s", (Arm("fam-a", "ada", 0, {}),), ())
+    text = page_of(replace(small, cells=alone, audit=audit)).text
+    assert not [each for each in ("In short", "Differences", "Standings", "better than another") if each in text]
+
+
 def test_data_cannot_end_their_block() -> None:
     found = block({"</script>": "<!-- <script> & -->"})
     assert not set(found) & set("<>&")

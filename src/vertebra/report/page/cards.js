@@ -30,7 +30,7 @@ function saidBy(data, place, chosen, letter, entry) {
   const said = answer === null ? element("small", {}, "no answer") : element("p", { class: "said", dir: "auto" }, answer || "(empty)");
   return element(
     "div",
-    {},
+    { class: chosen.a === chosen.b && "alone" },
     element("dt", {}, chosen.a === chosen.b ? "" : `${letter.toUpperCase()} · `, ...named(entry.models[at])),
     element("dd", {}, said, " ", verdictOf(model.scores[place], answer, parsed, entry.judged)),
   );
