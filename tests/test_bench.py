@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.browser import installed
 
 from vertebra.costs import Architecture, Tower, Training
 
+WITH_BROWSER = pytest.mark.skipif(installed() is None, reason="no Chromium or Chrome is installed")
 
-@pytest.mark.parametrize("name", ["marks", "score", "significance", "startup"])
+
+@pytest.mark.parametrize(
+    "name", ["marks", pytest.param("report", marks=WITH_BROWSER), "score", "significance", "startup"]
+)
 def test_a_measurement_prints_one_document(name):
     command = [sys.executable, "-m", "bench", name, "--small", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertebra.benchmarks import benchmark, names, of_a_study
+from vertebra.benchmarks import about, benchmark, names, of_a_study
 from vertebra.errors import ConfigError, UnknownName
 from vertebra.scoring.benchmark import Sample
 
@@ -91,3 +91,14 @@ def test_no_text_crashes_a_grader(name, text):
 def test_the_axis_runs_from_chance_to_ceiling(name):
     low, high = benchmark(name).axis
     assert 0 <= low < high <= (2000 if name == "mme" else 100)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_benchmark_says_in_a_line_what_it_measures(name: str):
+    assert 40 < len(about(name)) < 160
+    assert about(name).endswith((".", ")"))
+
+
+def test_of_an_unknown_benchmark_nothing_is_said():
+    with pytest.raises(UnknownName):
+        about("pop")

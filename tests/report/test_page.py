@@ -1,5 +1,7 @@
 """The page: complete, closed to the network, readable by machines that read aloud."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,14 +9,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from vertebra.report import Answering, Cell, Material, write_report
-from vertebra.report.page import breakdowns
+from vertebra.report.page.breakdowns import breakdowns
 from vertebra.report.rows import Scorecard
 from vertebra.spec import Study
 
 Card = Callable[..., dict[str, object]]
 Cells = Callable[..., list[Cell]]
 Materials = Callable[[Sequence[Cell]], Material]
-VOID = {"meta", "img", "source", "br"}
+VOID = {"meta", "img", "source", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -48,17 +50,30 @@ def written(material: Material, out: Path) -> str:
     return write_report(material, out).page.read_text(encoding="utf-8")
 
 
-def test_the_page_allows_inline_styles_and_data_images_and_nothing_else(
+def test_the_page_allows_its_own_script_and_style_and_data_images_and_nothing_else(
     material: Materials, cells: Cells, tmp_path: Path
 ) -> None:
-    page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
-    policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    text = written(material(cells(families=["tiny-llava-1.5"])), tmp_path)
+    policy = next(meta["content"] for meta in Page(text).all("meta") if "http-equiv" in meta)
+    allowed = dict(each.split(" ", 1) for each in policy.split("; "))
+    assert {name: value for name, value in allowed.items() if name not in ("script-src", "style-src")} == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    for name, tag in (("script-src", "script"), ("style-src", "style")):
+        (own,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert allowed[name] == f"'sha256-{digest}'"
 
 
-def test_the_page_loads_nothing_and_runs_nothing(material: Materials, cells: Cells, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_has_no_handlers(material: Materials, cells: Cells, tmp_path: Path) -> None:
     page = Page(written(material(cells(families=["tiny-llava-1.5"])), tmp_path))
-    assert not page.all("script") + page.all("link") + page.all("iframe")
+    assert not page.all("link") + page.all("iframe")
+    assert not [script for script in page.all("script") if "src" in script]
+    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on") or key == "style"]
     loaded = [image["src"] for image in page.all("img")] + [source["srcset"] for source in page.all("source")]
     assert len(loaded) == 4
     assert all(address.startswith("data:image/svg+xml;base64,") for address in loaded)
@@ -71,7 +86,7 @@ def test_every_link_leads_to_a_file_of_the_report_or_a_place_on_the_page(
     page = Page(written(material([replace(first, scorecard=None), *others]), tmp_path))
     targets = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
     targets |= {path.name for path in tmp_path.iterdir()}
-    assert {link["href"] for link in page.all("a")} <= targets
+    assert {link["href"].partition("?")[0] for link in page.all("a")} <= targets
 
 
 def test_pictures_have_a_text_and_headers_a_scope(material: Materials, cells: Cells, tmp_path: Path) -> None:
@@ -88,7 +103,7 @@ def test_hostile_names_stay_text(study: Study, material: Materials, card: Card, 
     found = material([hostile, Cell(name, "b", 0, name, None)])
     evil = study.model_copy(update={"study": name, "title": name})
     page = Page(written(replace(found, study=evil), tmp_path))
-    assert not page.all("script")
+    assert [script.get("type") for script in page.all("script")] == ["application/json", "application/json", None]
     assert [image["src"][:5] for image in page.all("img")] == ["data:"] * 2
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
     assert "{{ 7 * 7 }}" in page.text
@@ -138,7 +153,14 @@ def test_groups_are_averaged_over_seeds_and_shown_by_their_kind(card: Card) -> N
     (breakdown,) = breakdowns(cards)
     assert breakdown.title == "POPE · llava · subset"
     assert breakdown.metrics == ("F1", "yes ratio", "tp")
-    assert breakdown.lines[0][1] == ("80.8", "0.510", "41")
+    assert [number.text for number in breakdown.lines[0][1]] == ["80.8", "0.510", "41"]
+
+
+def test_groups_of_one_seed_have_their_intervals(card: Card) -> None:
+    groups, ends = {"subset": {"popular": {"f1": 80.0, "tp": 41.0}}}, {"subset": {"popular": {"f1": (77.25, 82.0)}}}
+    cell = Cell("f", "b", 0, "pope", card("pope", 80.0, groups=groups, group_ci95=ends))
+    (breakdown,) = breakdowns([(cell, Scorecard.model_validate(cell.scorecard))])
+    assert breakdown.lines[0][1] == (("80.0", "77.2 – 82.0"), ("41", ""))
 
 
 def test_a_group_that_a_model_lacks_is_a_dash(card: Card) -> None:
@@ -147,4 +169,5 @@ def test_a_group_that_a_model_lacks_is_a_dash(card: Card) -> None:
         for name, value in (("a", "obj"), ("b", "rel"))
     ]
     (breakdown,) = breakdowns([(cell, Scorecard.model_validate(cell.scorecard)) for cell in cells])
-    assert [numbers for _, numbers in breakdown.lines] == [("50.5", "–"), ("–", "50.5")]
+    shown = [[number.text for number in numbers] for _, numbers in breakdown.lines]
+    assert shown == [["50.5", "–"], ["–", "50.5"]]

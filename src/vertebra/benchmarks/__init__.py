@@ -41,6 +41,16 @@ def benchmark(name: str) -> Benchmark:
     return found
 
 
+def about(name: str) -> str:
+    """What the benchmark of this name measures, in the first line of its module."""
+    benchmark(name)
+    if name in _shipped():
+        module: object = import_module(f"{__name__}.{name}")
+    else:
+        (module,) = (point.load() for point in _plugins() if point.name == name)
+    return (module.__doc__ or "").strip().partition("\n")[0]
+
+
 def _shipped() -> list[str]:
     return [module.name for module in iter_modules(__path__)]
 

@@ -10,8 +10,7 @@ Confounds: neither backbone nor family asks for them
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,19 +22,8 @@ from vertebra.errors import Refused, UnknownName
 
 if TYPE_CHECKING:
     from vertebra.audit import Audit, Difference
-    from vertebra.audit.rules import Kind
     from vertebra.catalog import Catalog
-    from vertebra.spec import Json
 
-_HEADINGS: "dict[Kind, str]" = {
-    "confound": "Confounds: neither backbone, family nor seed asks for them",
-    "unavoidable": "Unavoidable: they come with what is swapped",
-    "intended": "Intended: what the study swaps",
-}
-_SHOWN = 48
-_NAMED = 4
-"""Benchmarks that are named and not counted."""
-_MILLION = 1_000_000
 _FILES = (".yaml", ".yml")
 
 
@@ -69,10 +57,12 @@ def audit(
 
 def lines(audit: "Audit") -> Iterator[str]:
     """An audit as a terminal shows it."""
+    from vertebra.audit.telling import HEADINGS
+
     confounds = audit.of("confound")
     counted = many(len(confounds), "confound") if confounds else "no confound"
     yield f"{audit.study}: {many(len(audit.arms), 'arm')}, {counted}."
-    for kind, heading in _HEADINGS.items():
+    for kind, heading in HEADINGS.items():
         differences = audit.of(kind)
         if differences:
             yield f"\n{heading}"
@@ -110,56 +100,9 @@ def _holds_settings(path: Path) -> bool:
 
 def _told(difference: "Difference", audit: "Audit") -> str:
     """One difference in a line or two; why it matters where it is a confound."""
-    values = "; ".join(f"{_value(difference.field, value)} ({', '.join(arms)})" for value, arms in difference.values)
-    where = _where(difference, audit)
-    why = f". {difference.why}" if difference.kind == "confound" else ""
-    return f"{difference.field.replace('_', ' ')}{f' ({where})' if where else ''}: {values}{why}"
+    from vertebra.audit.telling import tell
 
-
-def _where(difference: "Difference", audit: "Audit") -> str:
-    """`llava-1.5 finetune; vip-llava stage2, stage3`: what the arms share, and in which parts they differ.
-
-    Left out are parts that hold throughout, and what all that can be compared share.
-    """
-    by_parts: dict[str, list[str]] = {}
-    for place in difference.places:
-        by_parts.setdefault(_parts(place.parts, audit), []).append(place.within)
-    groups = audit.groups(difference.between)
-    told = []
-    for parts, within in by_parts.items():
-        shared = "" if len(within) == len(groups) else ", ".join(within)
-        told.append(f"{shared} {parts}".strip())
-    return "; ".join(filter(None, told))
-
-
-def _parts(parts: Sequence[str], audit: "Audit") -> str:
-    """The stages and benchmarks in which it is so; nothing for what holds throughout."""
-    benchmarks = [part for part in parts if part in audit.benchmarks]
-    others = [part for part in parts if part not in benchmarks and part != "model"]
-    if len(benchmarks) > _NAMED:
-        others, benchmarks = [*others, f"{len(benchmarks)} benchmarks"], []
-    return ", ".join([*others, *benchmarks])
-
-
-def _value(field: str, value: "Json") -> str:
-    """A value as people read it."""
-    from vertebra.audit.rules import rule_of
-
-    match value:
-        case None:
-            return rule_of(field).nothing
-        case bool():
-            return "yes" if value else "no"
-        case int() if value >= _MILLION:
-            return f"{value / 1e9:.2f} B" if value >= 1000 * _MILLION else f"{value / 1e6:.1f} M"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:g}"
-        case str():
-            text = value[:8] if re.fullmatch("[0-9a-f]{64}", value) else printable(value)
-            return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-        case Mapping():
-            return ", ".join(f"{key} {_value(field, inner)}" for key, inner in value.items())
-        case _:
-            return ", ".join(_value(field, inner) for inner in value)
+    told = tell(difference, audit, printable)
+    values = "; ".join(f"{value} ({', '.join(arms)})" for value, arms in told.values)
+    why = f". {told.why}" if difference.kind == "confound" else ""
+    return f"{told.field}{f' ({told.where})' if told.where else ''}: {values}{why}"

@@ -22,7 +22,7 @@ from vertebra.errors import ConfigError, DataError, UnknownName
 
 if TYPE_CHECKING:
     from vertebra.catalog import Catalog
-    from vertebra.report.claims import Checked, Checklist
+    from vertebra.report.claims import Checklist
     from vertebra.report.findings import Finding
 
 ASSUMED = (
@@ -116,22 +116,10 @@ def lines(checklist: "Checklist", evidence: bool) -> Iterator[str]:
         told = f"{shown}, {against} the other way" if against else shown
         yield paragraph(f"- {each.verdict}: {each.claim.title}. {each.claim.says} ({told})", hang=2)
         for check in each.checks if evidence else ():
-            yield paragraph(f"    {_check(check)}", hang=2)
+            yield paragraph(f"    {check.says}", hang=2)
     yield paragraph(
         f"Like is less than {checklist.claims.margin:g} points apart between chance and ceiling; all differences are "
         "counted together (Holm, .05)."
-    )
-
-
-def _check(check: "Checked") -> str:
-    from vertebra.report.findings import chance
-    from vertebra.report.grid import benchmark_title
-
-    low, high = check.contrast.ci95
-    where = f"mean of {len(check.benchmarks)} benchmarks" if check.is_mean else benchmark_title(check.benchmarks[0])
-    return (
-        f"{check.verdict}: {check.model} {check.relation} {check.other}, {where}: {check.contrast.value:+z.1f} "
-        f"[{low:+z.1f}, {high:+z.1f}], {chance(check.p)}"
     )
 
 

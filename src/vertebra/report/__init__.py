@@ -27,12 +27,13 @@ from vertebra.files import write_atomically
 from vertebra.literature import Claims, Reference
 from vertebra.report import dots, page, publishing, radar, scatter, tables
 from vertebra.report.chart import Axis
-from vertebra.report.claims import check_all
+from vertebra.report.claims import Checklist, check_all
 from vertebra.report.costs import Costs, costs
 from vertebra.report.findings import Finding, find
+from vertebra.report.gallery import build_gallery
 from vertebra.report.grid import Grid, build_grid
-from vertebra.report.matrix import build_matrix
-from vertebra.report.published import beside
+from vertebra.report.matrix import Matrix, build_matrix
+from vertebra.report.published import Published, beside
 from vertebra.report.publishing.names import file_name
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
@@ -121,12 +122,13 @@ def compose(material: Material) -> Composed:
     grid = build_grid(study, cells, matrix)
     published = beside(grid, material.references)
     findings = tuple(find(matrix))
+    claims = check_all(material.claims, matrix, study.stands_for)
     found: dict[str, Json] = {
         **results(study.study, cells),
         "published": [each.to_json() for each in published],
         "ties": [*grid.ties()],
         "findings": [each.document() for each in findings],
-        "claims": [each.document() for each in check_all(material.claims, matrix, study.stands_for)],
+        "claims": [each.document() for each in claims],
     }
     priced = costs(grid, cells, material.benchmarks, material.data)
     measured: dict[str, Json] = {"answering": answering(cells), "costs": priced.to_json()}
@@ -141,7 +143,7 @@ def compose(material: Material) -> Composed:
         "table.md": (tables.markdown(grid) + tables.published_markdown(published)).encode(),
         "table.tex": tables.latex(grid, published).encode(),
         "table.csv": tables.comma_separated(grid, published).encode(),
-        "index.html": page.html(grid, cells, figures, published, _json(found)).encode(),
+        "index.html": _page(material, grid, matrix, figures, published, _json(found), findings, claims).encode(),
     }
     models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
     return Composed(grid, findings, document, texts, pictures, models)
@@ -162,6 +164,35 @@ def _files(figure: page.Figure) -> Iterator[tuple[str, bytes]]:
     yield f"{figure.file}.svg", figure.picture.svg
     yield f"{figure.file}.png", figure.picture.png
     yield f"{figure.file}.pdf", figure.picture.pdf
+
+
+def _page(
+    material: Material,
+    grid: Grid,
+    matrix: Matrix,
+    figures: Sequence[page.Figure],
+    published: Sequence[Published],
+    found: bytes,
+    findings: Sequence[Finding],
+    claims: Sequence[Checklist],
+) -> str:
+    """The page, with the pictures that findings point at before others."""
+    gallery = build_gallery(material.cells, material.benchmarks, material.data, page.examples(findings))
+    return page.html(
+        page.Found(
+            grid=grid,
+            cells=material.cells,
+            benchmarks=material.benchmarks,
+            matrix=matrix,
+            gallery=gallery,
+            figures=figures,
+            published=published,
+            audit=material.audit,
+            results=found,
+            findings=findings,
+            claims=claims,
+        )
+    )
 
 
 def _json(document: Mapping[str, Json]) -> bytes:
