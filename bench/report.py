@@ -29,6 +29,7 @@ from bench.measurement import Arm, Measurement
 from vertebra.benchmarks import benchmark, of_a_study
 from vertebra.report import Cell, Material, write_report
 from vertebra.report.gallery import build_gallery
+from vertebra.report.page import examples
 from vertebra.scoring.benchmark import Benchmark, Sample, Verdict, right
 from vertebra.scoring.metrics import accuracy
 from vertebra.scoring.scorecard import stored
@@ -64,8 +65,9 @@ def measure(small: bool) -> Measurement:
         begin = time.perf_counter()
         report = write_report(material, Path(scratch) / "report")
         build = time.perf_counter() - begin
+        first = examples(report.findings)
         begin = time.perf_counter()
-        packed = build_gallery(material.cells, material.benchmarks, material.data)
+        packed = build_gallery(material.cells, material.benchmarks, material.data, first)
         gallery = time.perf_counter() - begin
         size = report.page.stat().st_size
         with Browser.start() as browser:
