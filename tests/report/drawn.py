@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from vertebra.report.sheet import WIDTH, Pen
+from vertebra.report.sheet import WIDTH, Pen, Picture
 
 
 def texts(pen: Pen) -> list[str]:
@@ -58,3 +58,8 @@ def demand_order(pen: Pen) -> None:
     for (name, box), (other, another) in combinations(found.items(), 2):
         overlap = Bbox.intersection(box, another)
         assert overlap is None or overlap.height < 0.04 or overlap.width <= 0, (name, other)
+
+
+def every_form(picture: Picture) -> list[object]:
+    """All that a picture is written as."""
+    return [picture.svg, picture.dark_svg, picture.png, picture.pdf, picture.alt]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
+from tests.report.drawn import every_form
 
-from vertebra.report.sheet import DARK, LIGHT, Ink, Pen, mark_of, measure, picture, wrap
+from vertebra.report.sheet import DARK, LIGHT, Ink, Pen, Picture, mark_of, measure, wrap
 
 DEUTERANOPIA = np.array(
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
@@ -31,7 +32,7 @@ def linear(colour: str) -> np.ndarray:
 
 
 def test_a_pdf_has_its_letters_as_truetype_and_as_text_and_no_date() -> None:
-    pdf = picture(a_drawing, "a drawing").pdf
+    pdf = Picture(a_drawing, "a drawing").pdf
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf
     assert b"/ToUnicode" in pdf
@@ -40,11 +41,11 @@ def test_a_pdf_has_its_letters_as_truetype_and_as_text_and_no_date() -> None:
 
 
 def test_the_same_drawing_gives_the_same_bytes_in_every_form() -> None:
-    assert picture(a_drawing, "a drawing") == picture(a_drawing, "a drawing")
+    assert every_form(Picture(a_drawing, "a drawing")) == every_form(Picture(a_drawing, "a drawing"))
 
 
 def test_a_dark_picture_is_on_dark_paper_and_the_others_on_white() -> None:
-    drawn = picture(a_drawing, "a drawing")
+    drawn = Picture(a_drawing, "a drawing")
     assert DARK.paper.encode() in drawn.dark_svg
     assert LIGHT.paper.encode() in drawn.svg
     assert Image.open(io.BytesIO(drawn.png)).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
@@ -52,7 +53,7 @@ def test_a_dark_picture_is_on_dark_paper_and_the_others_on_white() -> None:
 
 def test_the_settings_of_matplotlib_are_left_as_they_were() -> None:
     before = dict(matplotlib.rcParams)
-    picture(a_drawing, "a drawing")
+    Picture(a_drawing, "a drawing")
     assert dict(matplotlib.rcParams) == before
 
 

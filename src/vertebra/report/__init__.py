@@ -15,7 +15,7 @@ reports/miniature/
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -87,7 +87,8 @@ class Composed(NamedTuple):
     document: Mapping[str, Json]
     texts: Mapping[str, bytes]
     """Every file of the report's folder but the pictures."""
-    pictures: Mapping[str, bytes]
+    pictures: Mapping[str, Callable[[], bytes]]
+    """Each drawn as it is asked for."""
     models: Iterator[tuple[str, bytes]]
     """Path and content of each file about a model, made as it is asked for."""
 
@@ -100,7 +101,8 @@ def write_report(material: Material, out: Path, width: int = 80) -> Report:
     """
     composed = compose(material)
     written = set()
-    for name, data in chain(composed.pictures.items(), composed.texts.items(), composed.models):
+    pictures = ((name, draw()) for name, draw in composed.pictures.items())
+    for name, data in chain(pictures, composed.texts.items(), composed.models):
         write_atomically(out / name, data)
         written.add(name)
     publishing.remove_stale(out, written)
@@ -135,7 +137,7 @@ def compose(material: Material) -> Composed:
     assert {*measured} == {*MEASURED}
     document = {**found, **measured}
     figures = list(_figures(grid, axes, priced))
-    pictures = {name: data for figure in figures for name, data in _files(figure)}
+    pictures = {name: draw for figure in figures for name, draw in _files(figure)}
     texts = {
         "results.json": _json(document),
         "comparisons.json": _json(matrix.document(study.study)),
@@ -160,10 +162,11 @@ def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[pa
         yield page.Figure("Score against cost", "costs", scatter.draw(grid, priced))
 
 
-def _files(figure: page.Figure) -> Iterator[tuple[str, bytes]]:
-    yield f"{figure.file}.svg", figure.picture.svg
-    yield f"{figure.file}.png", figure.picture.png
-    yield f"{figure.file}.pdf", figure.picture.pdf
+def _files(figure: page.Figure) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    picture = figure.picture
+    yield f"{figure.file}.svg", lambda: picture.svg
+    yield f"{figure.file}.png", lambda: picture.png
+    yield f"{figure.file}.pdf", lambda: picture.pdf
 
 
 def _page(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from vertebra.report.chart import Axis, Chart, foot
 from vertebra.report.grid import Column, Grid, Model, Score, plain
 from vertebra.report.scale import scale
-from vertebra.report.sheet import MARGIN, WIDTH, Ink, Pen, Picture, measure, picture, wrap
+from vertebra.report.sheet import MARGIN, WIDTH, Ink, Pen, Picture, measure, wrap
 
 ROW = 0.185
 """Height of a line of a model's name."""
@@ -34,7 +34,7 @@ def draw(grid: Grid, axes: Mapping[str, Axis], family: str | None = None) -> Pic
     The same input gives the same bytes under one version of matplotlib.
     """
     chart = Chart.of(grid, axes, family)
-    return picture(lambda ink: paint(chart, ink), chart.alt("Dot plot"))
+    return Picture(lambda ink: paint(chart, ink), chart.alt("Dot plot"))
 
 
 def _chance(chart: Chart) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from vertebra.report import dots
 from vertebra.report.chart import Axis, Chart, foot, legend
 from vertebra.report.grid import Column, Grid, Model
-from vertebra.report.sheet import WIDTH, Ink, Pen, Picture, Side, measure, picture, wrap
+from vertebra.report.sheet import WIDTH, Ink, Pen, Picture, Side, measure, wrap
 
 RADIUS = 2.45
 GAP = 0.16
@@ -31,7 +31,7 @@ def draw(grid: Grid, axes: Mapping[str, Axis], family: str | None = None) -> Pic
     chart = Chart.of(grid, axes, family)
     if len(chart.columns) < 3:
         return dots.draw(grid, axes, family)
-    return picture(lambda ink: paint(chart, ink), chart.alt("Radar chart"))
+    return Picture(lambda ink: paint(chart, ink), chart.alt("Radar chart"))
 
 
 def paint(chart: Chart, ink: Ink) -> Pen:

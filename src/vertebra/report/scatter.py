@@ -17,7 +17,7 @@ from vertebra.report.chart import Chart, foot, legend
 from vertebra.report.costs import Cost, Costs, Kind
 from vertebra.report.grid import Grid
 from vertebra.report.scale import scale, scale_log
-from vertebra.report.sheet import MARGIN, WIDTH, Ink, Pen, Picture, picture
+from vertebra.report.sheet import MARGIN, WIDTH, Ink, Pen, Picture
 
 HEIGHT = 3.1
 """Of a panel."""
@@ -46,7 +46,7 @@ def draw(grid: Grid, costs: Costs) -> Picture:
     models = ", ".join(chart.named(line.model) for line in costs.lines)
     axes = ", ".join(_NAMES[kind] for kind in costs.kinds)
     alt = f"Score against {axes}: {models}. All numbers are in results.json."
-    return picture(lambda ink: paint(chart, costs, ink), alt)
+    return Picture(lambda ink: paint(chart, costs, ink), alt)
 
 
 class _Place(NamedTuple):

@@ -10,7 +10,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -63,14 +63,39 @@ class Mark(NamedTuple):
     hollow: bool = False
 
 
-class Picture(NamedTuple):
-    """A picture on white and on dark paper, and what to tell someone who cannot see it."""
+@dataclass(frozen=True)
+class Picture:
+    """A picture in every form, each drawn when it is asked for, and what to tell someone who cannot see it.
 
-    svg: bytes
-    dark_svg: bytes
-    png: bytes
-    pdf: bytes
+    The same drawing gives the same bytes under one version of matplotlib.
+    """
+
+    paint: Callable[[Ink], "Pen"]
     alt: str
+
+    @cached_property
+    def svg(self) -> bytes:
+        """On white paper."""
+        return _save(self._sheet, "svg")
+
+    @cached_property
+    def dark_svg(self) -> bytes:
+        """On dark paper, for the page."""
+        return _save(_sheet(self.paint, DARK), "svg")
+
+    @cached_property
+    def png(self) -> bytes:
+        """1800 pixels across."""
+        return _save(self._sheet, "png")
+
+    @cached_property
+    def pdf(self) -> bytes:
+        """With its typeface in it."""
+        return _save(self._sheet, "pdf")
+
+    @cached_property
+    def _sheet(self) -> "Figure":
+        return _sheet(self.paint, LIGHT)
 
 
 @dataclass(slots=True)
@@ -193,15 +218,8 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False, most: int 
     return lines
 
 
-def picture(paint: Callable[[Ink], Pen], alt: str) -> Picture:
-    """What `paint` draws, in every form; the same drawing gives the same bytes under one version of matplotlib."""
-    svg, png, pdf = _render(paint, LIGHT, ("svg", "png", "pdf"))
-    (dark_svg,) = _render(paint, DARK, ("svg",))
-    return Picture(svg, dark_svg, png, pdf, alt)
-
-
-def _render(paint: Callable[[Ink], Pen], ink: Ink, formats: Sequence[Format]) -> list[bytes]:
-    """In this ink, once per format; a PNG has 1800 pixels across."""
+def _sheet(paint: Callable[[Ink], Pen], ink: Ink) -> "Figure":
+    """What is painted in this ink, laid out."""
     from matplotlib.figure import Figure
 
     with _plain_matplotlib():
@@ -211,7 +229,7 @@ def _render(paint: Callable[[Ink], Pen], ink: Ink, formats: Sequence[Format]) ->
         axes.set_axis_off()
         for artist in pen.drawn:
             axes.add_artist(artist)
-        return [_save(figure, kind) for kind in formats]
+        return figure
 
 
 @contextmanager
@@ -242,7 +260,8 @@ _SILENT: Mapping[Format, Mapping[str, None]] = {
 
 def _save(figure: "Figure", kind: Format) -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format=kind, dpi=200, facecolor=figure.get_facecolor(), metadata=dict(_SILENT[kind]))
+    with _plain_matplotlib():
+        figure.savefig(out, format=kind, dpi=200, facecolor=figure.get_facecolor(), metadata=dict(_SILENT[kind]))
     return out.getvalue()
 
 
