@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,6 +74,32 @@ def test_the_radar_plots_are_pictures(store):
         with Image.open(store / "reports" / "miniature" / f"radar-{family}.png") as picture:
             assert min(picture.size) >= 500
         assert "<svg" in (store / "reports" / "miniature" / f"radar-{family}.svg").read_text()
+
+
+def test_what_it_finds_is_true_of_its_table(store, headlines):
+    results = json.loads((store / "reports" / "miniature" / "results.json").read_text())
+    assert len(results["findings"]) >= 5
+    region = [each for each in results["findings"] if each["capability"] == "region"]
+    assert {each["model"].split("/")[0] for each in region} == {"tiny-vip-llava"}
+    for finding in results["findings"]:
+        for each in finding["evidence"]:
+            of_benchmark = headlines[each["benchmark"]]
+            difference = of_benchmark[finding["model"]] - of_benchmark[finding["other"]]
+            assert each["difference"] == pytest.approx(difference, abs=1e-6), finding["says"]
+    (claims,) = results["claims"]
+    assert len(claims["claims"]) == 5
+
+
+def test_the_report_with_all_that_is_published_is_made_in_seconds_and_verified(store):
+    begin = time.monotonic()
+    assert _vertebra("report", "miniature", "--store", str(store)).returncode == 0
+    assert time.monotonic() - begin < 40  # twice the bar: other tests run beside
+    folder = store / "reports" / "miniature"
+    written = {path.name for path in folder.iterdir()}
+    assert {"index.html", "comparisons.json", "audit.json", "dots.pdf", "costs.svg", "radar-all.png"} <= written
+    assert len(list((folder / "models").glob("*/README.md"))) == MODELS
+    verified = _vertebra("report", "miniature", "--store", str(store), "--verify")
+    assert verified.returncode == 0, verified.stdout[-2000:]
 
 
 def test_nothing_is_left_to_do_afterwards(store):

@@ -100,7 +100,7 @@ def run(
     runtime = read_runtime(runtime_file, settings or (), options)
     drawn = _draw(study, store, runtime.data)
     carry_out(drawn, runtime, f"vertebra run {study}")
-    show(drawn, None, as_json)
+    show(drawn, None, as_json, publish=False)
 
 
 def carry_out(drawn: "Drawn", runtime: "Runtime", command: str, lock_file: str = "lock") -> None:
@@ -293,17 +293,19 @@ def show(
     differing: "Mapping[str, tuple[int, int]] | None" = None,
     weights: bool = False,
     organization: str = "",
+    publish: bool = True,
 ) -> None:
     """Writes the report, then prints its table and paths, or its JSON. `DataError` where nothing is scored yet.
 
-    `differing` are answers to each benchmark that are not the reference's, and all.
+    `differing` are answers to each benchmark that are not the reference's, and all; `publish` writes what is uploaded
+    of each model.
     """
     from vertebra.cli.finished import material
     from vertebra.report import write_report
     from vertebra.report.publishing import FOLDER, put_weights
 
     found, folder = replace(material(drawn), organization=organization), out or _folder(drawn)
-    written = write_report(found, folder, width())
+    written = write_report(found, folder, width(), publish)
     models = put_weights(found.cells, folder / FOLDER) if weights else []
     if as_json:
         more = {} if differing is None else {"differing": {name: [*counts] for name, counts in differing.items()}}

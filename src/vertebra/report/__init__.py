@@ -93,16 +93,18 @@ class Composed(NamedTuple):
     """Path and content of each file about a model, made as it is asked for."""
 
 
-def write_report(material: Material, out: Path, width: int = 80) -> Report:
+def write_report(material: Material, out: Path, width: int = 80, publish: bool = True) -> Report:
     """Writes the report into the folder `out`; the same input gives the same bytes.
 
-    `width` is the terminal's, in characters. `DataError` for a scorecard that is not one, `VertebraError` when the
+    `width` is the terminal's, in characters. Without `publish` what is to be uploaded of each model, which is by far
+    the most, is only written where it was before. `DataError` for a scorecard that is not one, `VertebraError` when the
     folder cannot be written.
     """
     composed = compose(material)
+    models = composed.models if publish or (out / publishing.FOLDER).is_dir() else ()
     written = set()
     pictures = ((name, draw()) for name, draw in composed.pictures.items())
-    for name, data in chain(pictures, composed.texts.items(), composed.models):
+    for name, data in chain(pictures, composed.texts.items(), models):
         write_atomically(out / name, data)
         written.add(name)
     publishing.remove_stale(out, written)

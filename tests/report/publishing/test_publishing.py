@@ -14,6 +14,7 @@ from vertebra.files import append_rows, read_rows
 from vertebra.report import Material, write_report
 from vertebra.report.publishing import documents, organization_of
 from vertebra.report.publishing.names import file_name
+from vertebra.report.verifying import verify
 
 FOLDER = "models/tiny-llava-1.5--tiny-vicuna-s--seed0"
 
@@ -151,3 +152,14 @@ def test_an_adopted_model_from_the_hub_keeps_its_name(stored: Stored) -> None:
         json.loads(data) for name, data in found.items() if "/liuhaotian/llava/" in name and name.endswith(".json")
     )
     assert aggregate["source_metadata"]["evaluator_relationship"] == "third_party"
+
+
+def test_what_is_uploaded_is_written_when_asked_for_or_where_it_is_already(stored: Stored, tmp_path: Path) -> None:
+    write_report(stored.material, tmp_path, publish=False)
+    assert not (tmp_path / "models").exists()
+    assert verify(stored.material, tmp_path).is_equal
+    write_report(stored.material, tmp_path)
+    card = next((tmp_path / "models").rglob("README.md"))
+    card.write_text("old")
+    write_report(stored.material, tmp_path, publish=False)
+    assert card.read_text() != "old"

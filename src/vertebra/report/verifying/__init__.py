@@ -105,7 +105,8 @@ def _damaged(out: Path, composed: "Composed", results: Mapping[str, Json] | None
     computed = _fingerprint(json.loads(composed.texts[RESULTS]))
     stands = computed if results is None else _fingerprint(results)
     found, names = [], set()
-    for name, data in chain(composed.texts.items(), composed.models):
+    models = composed.models if (out / publishing.FOLDER).is_dir() else ()  # as after `vertebra run`
+    for name, data in chain(composed.texts.items(), models):
         names.add(name)
         if name in DOCUMENTS:
             continue  # compared number by number
