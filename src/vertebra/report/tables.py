@@ -10,12 +10,12 @@ each of the four. CSV keeps every digit; the others show one decimal.
 
 import csv
 import io
-import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vertebra.report.grid import Column, Grid, Model, benchmark_title, plain
+from vertebra.report.markdown import escaped
 from vertebra.report.published import Published
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ DASH = "–"
 
 def markdown(grid: Grid) -> str:
     """A GitHub table, a model a row, followed by how to read it."""
-    head = ["Family", "Backbone", *("<br>".join(map(_md, _header(column))) for column in grid.columns)]
-    lines = [f"# {_md(grid.title)}", "", _md_row(head), _md_row(["---", "---", *("---:" for _ in grid.columns)])]
+    head = ["Family", "Backbone", *("<br>".join(map(escaped, _header(column))) for column in grid.columns)]
+    lines = [f"# {escaped(grid.title)}", "", _md_row(head), _md_row(["---", "---", *("---:" for _ in grid.columns)])]
     for model in grid.models:
         cells = [_md_score(grid, model, column) for column in grid.columns]
-        lines.append(_md_row([_md(plain(model.family)), _md(plain(model.backbone)), *cells]))
-    return "\n".join([*lines, "", *(f"- {_md(note)}" for note in [*grid.legend(), *grid.marks()]), ""])
+        lines.append(_md_row([escaped(model.family), escaped(model.backbone), *cells]))
+    return "\n".join([*lines, "", *(f"- {escaped(note)}" for note in [*grid.legend(), *grid.marks()]), ""])
 
 
 def published_markdown(published: Sequence[Published]) -> str:
@@ -43,7 +43,9 @@ def published_markdown(published: Sequence[Published]) -> str:
     for each in published:
         names = (each.family, each.backbone, benchmark_title(each.benchmark))
         numbers = (f"{each.ours:.1f}", f"{each.theirs:.1f}", f"{each.difference:+z.1f}")
-        lines.append(_md_row([*map(_md, names), *numbers, f"[{_md(each.table)}]({each.source})", _md(each.note)]))
+        lines.append(
+            _md_row([*map(escaped, names), *numbers, f"[{escaped(each.table)}]({each.source})", escaped(each.note)])
+        )
     return "\n".join([*lines, ""])
 
 
@@ -121,11 +123,6 @@ def _header(column: Column) -> list[str]:
     """Benchmark, metric and, unless it only repeats the benchmark, protocol."""
     protocol = [] if column.protocol in ("", column.benchmark) else [plain(column.protocol)]
     return [column.title, column.metric_title, *protocol]
-
-
-def _md(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|#~$@!])", r"\\\1", text)
 
 
 def _md_row(cells: Sequence[str]) -> str:

@@ -11,12 +11,12 @@
 https://huggingface.co/docs/hub/model-cards. Names come from people's files and are escaped.
 """
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vertebra.report.grid import metric_title, plain
+from vertebra.report.markdown import escaped
 from vertebra.report.publishing import eval_results
 from vertebra.report.publishing.models import Published, Result
 from vertebra.report.publishing.recipe import Recipe, recipe
@@ -39,12 +39,6 @@ def card(material: "Material", model: Published, fingerprint: str) -> bytes:
         "## Reproducing\n\n" + _reproducing(material, model, fingerprint),
     ]
     return ("\n\n".join(parts) + "\n").encode()
-
-
-def escaped(text: str) -> str:
-    """Text that is no markup, whatever it says."""
-    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|#~$@!])", r"\\\1", text)
 
 
 _LOADING = """## Loading
