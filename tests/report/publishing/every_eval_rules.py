@@ -1,16 +1,17 @@
 """What Every Eval Ever 0.3.0 asks of the fields that we write, in our own words, and stricter: no other field may be.
 
-https://github.com/evaleval/every_eval_ever (eval.schema.json, instance_level_eval.schema.json). Where the environment's
-EVERY_EVAL_EVER_SCHEMAS names a folder with these two files, records are checked against them too:
-
-    pip download every-eval-ever --no-deps --only-binary :all: --python-version 3.12 && unzip every_eval_ever-*.whl
+https://github.com/evaleval/every_eval_ever (eval.schema.json, instance_level_eval.schema.json). `make install` puts its
+package beside this environment, not into it, since it needs Python 3.12 and an older huggingface_hub; where it is, the
+schemas in it are asked too.
 """
 
 import json
-import os
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from jsonschema import Draft7Validator
 
@@ -181,9 +182,14 @@ _OURS = {"eval.schema.json": AGGREGATE, "instance_level_eval.schema.json": INSTA
 
 def complaints(value: object, name: str) -> Iterator[str]:
     """What is wrong with a record, by the rules above and, where it is at hand, the schema of this name."""
-    schemas = [_OURS[name]]
-    if folder := os.environ.get("EVERY_EVAL_EVER_SCHEMAS"):
-        schemas.append(json.loads((Path(folder) / name).read_text("utf-8")))
-    for schema in schemas:
-        for error in Draft7Validator(schema).iter_errors(value):
+    for validator in _validators(name):
+        for error in validator.iter_errors(value):
             yield f"{error.json_path}: {error.message}"
+
+
+@cache
+def _validators(name: str) -> list[Draft7Validator]:
+    """Of our rules, and of the schema in the package where that is at hand."""
+    packages = sorted((Path(sys.prefix) / "schemas").glob("every_eval_ever-*.whl"))
+    official = [json.loads(ZipFile(package).read(f"every_eval_ever/schemas/{name}")) for package in packages[-1:]]
+    return [Draft7Validator(schema) for schema in (_OURS[name], *official)]
