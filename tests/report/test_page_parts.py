@@ -59,6 +59,11 @@ def test_findings_stand_on_top_with_evidence_and_links_to_their_questions(small:
     assert link == "#gallery?benchmark=pope&a=fam-a%2Fada&b=fam-a%2Fbob&id=q5"
 
 
+def test_a_model_alone_has_no_findings(small: Material) -> None:
+    alone = replace(small, cells=[cell for cell in small.cells if f"{cell.family}/{cell.backbone}" == "fam-a/ada"])
+    assert not [each for _, each in page_of(alone).tags if each.get("id") == "findings"]
+
+
 def test_without_findings_the_page_says_so(small: Material) -> None:
     assert "No difference between models is more than chance." in page_of(small).text
 

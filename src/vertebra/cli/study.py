@@ -314,8 +314,9 @@ def show(
     typer.echo(printable(written.table))
     for name, (number, of) in (differing or {}).items():
         typer.echo(f"{name}: {number:,} of {of:,} answers are not those of batch-1 generate.")
-    for line in _headlines(written.findings, drawn.plan.study.study):
-        typer.echo(line)
+    if written.compared:
+        for line in _headlines(written.findings, drawn.plan.study.study):
+            typer.echo(line)
     pictures = [path for path in written.pictures if path.suffix == ".png"]
     for path in (written.page, *pictures, written.results, *models):
         typer.echo(path)

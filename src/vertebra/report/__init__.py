@@ -56,6 +56,8 @@ class Report(NamedTuple):
     document: Mapping[str, Json]
     """What is in it: the JSON of `vertebra report --json`."""
     findings: tuple[Finding, ...]
+    compared: int
+    """Pairs of models on a benchmark that findings are made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Composed(NamedTuple):
 
     grid: Grid
     findings: tuple[Finding, ...]
+    compared: int
     document: Mapping[str, Json]
     texts: Mapping[str, bytes]
     """Every file of the report's folder but the pictures."""
@@ -115,6 +118,7 @@ def write_report(material: Material, out: Path, width: int = 80, publish: bool =
         results=out / "results.json",
         document=composed.document,
         findings=composed.findings,
+        compared=composed.compared,
     )
 
 
@@ -150,7 +154,7 @@ def compose(material: Material) -> Composed:
         "index.html": _page(material, grid, matrix, figures, published, _json(found), findings, claims).encode(),
     }
     models = publishing.documents(material, hashlib.sha256(_json(found)).hexdigest())
-    return Composed(grid, findings, document, texts, pictures, models)
+    return Composed(grid, findings, len(matrix.pairs), document, texts, pictures, models)
 
 
 def _figures(grid: Grid, axes: Mapping[str, Axis], priced: Costs) -> Iterator[page.Figure]:
