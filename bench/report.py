@@ -67,7 +67,7 @@ def measure(small: bool) -> Measurement:
         build = time.perf_counter() - begin
         first = examples(report.findings)
         begin = time.perf_counter()
-        packed = build_gallery(material.cells, material.benchmarks, material.data, first)
+        packed = build_gallery(material.cells, material.benchmarks, material.questions, first)
         gallery = time.perf_counter() - begin
         size = report.page.stat().st_size
         with Browser.start() as browser:

@@ -44,7 +44,7 @@ def test_a_study_s_findings_are_told_with_their_evidence(studied):
     told = " ".join(done.stdout.split())
     assert "small: 1 finding, from 3 paired comparisons." in told
     assert "- eyes: ada is first on POPE, " in told
-    assert "POPE (llava), F1: +" in told
+    assert "POPE (llava), F1, less eyes/bob: +" in told
     assert "; questions " in told
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,28 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import Workshop, furnish, pretend, workshop_in
+from tests.cli.conftest import SMALL
+from tests.conftest import Workshop, pretend
 
 from vertebra.files import append_rows
 from vertebra.store import Fingerprints, Store
 
-SMALL = "families: [eyes]\nbackbones: [ada, bob]\nbenchmarks: [pope]\ndata: pope\n"
 ENDLESS = SMALL.replace("data: pope", "data: endless")
-
-
-@pytest.fixture(scope="module")
-def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workshop's folder whose study small.yaml has been run, for copying."""
-    workshop = furnish(tmp_path_factory.mktemp("done") / "workshop")
-    pretend(workshop, workshop.study(SMALL))
-    assert workshop.vertebra("run", "small.yaml", "--store", "store").returncode == 0
-    return workshop.root
-
-
-@pytest.fixture
-def finished(done_once: Path, tmp_path: Path) -> Workshop:
-    """A workshop whose study small.yaml is done."""
-    return workshop_in(shutil.copytree(done_once, tmp_path / "workshop"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

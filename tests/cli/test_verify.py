@@ -4,26 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-from tests.conftest import Workshop, furnish, pretend, workshop_in
+from tests.conftest import Workshop
 
 from vertebra.store import Store
-
-SMALL = "families: [eyes]\nbackbones: [ada, bob]\nbenchmarks: [pope]\ndata: pope\n"
-
-
-@pytest.fixture(scope="module")
-def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workshop's folder whose study small.yaml has been run and reported."""
-    workshop = furnish(tmp_path_factory.mktemp("done") / "workshop")
-    pretend(workshop, workshop.study(SMALL))
-    assert workshop.vertebra("run", "small.yaml", "--store", "store").returncode == 0
-    return workshop.root
-
-
-@pytest.fixture
-def finished(done_once: Path, tmp_path: Path) -> Workshop:
-    return workshop_in(shutil.copytree(done_once, tmp_path / "workshop"))
 
 
 def results(workshop: Workshop) -> Path:

@@ -13,6 +13,7 @@ from vertebra.model.checkpoint import save
 from vertebra.report import Answering, Cell
 from vertebra.report.costs import QUESTIONS, Cost, Costs, costs
 from vertebra.report.grid import Model, build_grid
+from vertebra.report.questions import Questions
 from vertebra.scoring.benchmark import Benchmark, Sample
 from vertebra.spec import Study
 
@@ -21,7 +22,7 @@ KNOWN = {name: benchmark(name) for name in ("pope", "gqa", "v7w")}
 
 
 def of(study: Study, cells: list[Cell], known: dict[str, Benchmark] = KNOWN, data: Path | None = None) -> Costs:
-    return costs(build_grid(study, cells), cells, known, data)
+    return costs(build_grid(study, cells), cells, known, Questions(known, data))
 
 
 def test_the_score_is_the_mean_of_what_lies_between_chance_and_ceiling(study: Study, card: Card) -> None:

@@ -14,6 +14,7 @@ from tests.report.questions import EVIL, MISSING, MODELS, NONE, study_in
 from vertebra.errors import DataError
 from vertebra.report import Cell, Material
 from vertebra.report.gallery import LONGEST, Gallery, build_gallery
+from vertebra.report.questions import Questions
 from vertebra.report.thumbnails import BROKEN, LEFT_OUT, NO_PICTURE
 
 Build = Callable[..., Gallery]
@@ -25,8 +26,8 @@ def material(tmp_path: Path) -> Material:
 
 
 def built(material: Material, **changes: Any) -> Gallery:
-    changes = {"data": material.data, **changes}
-    return build_gallery(material.cells, material.benchmarks, **changes)
+    questions = Questions(material.benchmarks, changes.pop("data", material.data))
+    return build_gallery(material.cells, material.benchmarks, questions, **changes)
 
 
 def unpacked(gallery: Gallery, number: int = 0) -> dict[str, Any]:

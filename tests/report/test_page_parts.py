@@ -35,7 +35,7 @@ def page_of(material: Material, findings: Sequence[Finding] = (), claims: Sequen
         cells=cells,
         benchmarks=benchmarks,
         matrix=build_matrix(cells, benchmarks),
-        gallery=build_gallery(cells, benchmarks, material.data, examples(findings)),
+        gallery=build_gallery(cells, benchmarks, material.questions, examples(findings)),
         figures=(),
         published=(),
         audit=material.audit,
@@ -48,11 +48,11 @@ def page_of(material: Material, findings: Sequence[Finding] = (), claims: Sequen
 
 def test_findings_stand_on_top_with_evidence_and_links_to_their_questions(small: Material) -> None:
     a, b = ("/".join(model) for model in MODELS[:2])
-    evidence = Evidence("pope", "llava", "f1", 30.0, (20.0, 40.0), 0.001, ("q5",))
+    evidence = Evidence(b, "pope", "llava", "f1", 30.0, (20.0, 40.0), 0.001, ("q5",))
     page = page_of(small, [Finding("ahead", a, b, "<i>seeing</i>", 30.0, (20.0, 40.0), 0.001, (evidence,))])
     assert (
         page.text.index("ahead of bob in <i>seeing</i> by 30.0 [20.0, 40.0]")
-        < page.text.index("POPE (llava), F1: +30.0 [+20.0, +40.0], Holm p .001")
+        < page.text.index("POPE (llava), F1, less fam-a/bob: +30.0 [+20.0, +40.0], Holm p = .001")
         < page.text.index("Headline score")
     )
     (link,) = [link["href"] for link in page.all("a") if "id=" in link["href"]]

@@ -84,7 +84,7 @@ def test_what_it_finds_is_true_of_its_table(store, headlines):
     for finding in results["findings"]:
         for each in finding["evidence"]:
             of_benchmark = headlines[each["benchmark"]]
-            difference = of_benchmark[finding["model"]] - of_benchmark[finding["other"]]
+            difference = of_benchmark[finding["model"]] - of_benchmark[each["other"]]
             assert each["difference"] == pytest.approx(difference, abs=1e-6), finding["says"]
     (claims,) = results["claims"]
     assert len(claims["claims"]) == 5

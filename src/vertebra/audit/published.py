@@ -18,13 +18,13 @@ from pydantic import Field as Checked
 
 from vertebra.audit.arms import MODEL, Arm, Field
 from vertebra.errors import ConfigError, UnknownName
+from vertebra.literature import Url
 from vertebra.reading import read_spec
 from vertebra.spec import Json, Names, Spec
 
 _ASKED_AS_TRAINED = ("system_prompt", "tokenizer")
 """Told of a benchmark by whether it is what the model was trained with."""
 
-Url = Annotated[str, Checked(pattern=r"^https?://[^\s()<>]+$")]
 Fact = None | bool | int | float | str | tuple[int, ...] | tuple[str, ...] | Mapping[str, str]
 
 

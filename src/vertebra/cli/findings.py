@@ -61,7 +61,7 @@ def _of_study(name: str, catalog: "Catalog", store: Path, data: Path | None, evi
     matrix = build_matrix(finished(drawn), drawn.benchmarks)
     if not matrix.squares:
         raise DataError(f"No two models of {name} are scored on one benchmark in {store}. Start with `vertebra run`.")
-    found, checked = find(matrix), check_all(catalog.all_claims(), matrix, drawn.plan.study.stands_for)
+    found, checked = find(matrix), check_all(drawn.catalog.all_claims(), matrix, drawn.plan.study.stands_for)
     if as_json:
         told = [checklist.document() for checklist in checked]
         whole = {"study": drawn.plan.study.study, "findings": [each.document() for each in found], "published": told}

@@ -21,10 +21,9 @@ def material(drawn: "Drawn", trusting: bool = True) -> "Material":
     Without `trusting` stored scorecards are not read: they are to be computed anew.
     """
     from vertebra.audit import audit_plan
-    from vertebra.catalog import Catalog
     from vertebra.report import Material
 
-    study, catalog = drawn.plan.study, Catalog.installed()
+    study, catalog = drawn.plan.study, drawn.catalog
     cells = finished(drawn, trusting)
     if all(cell.scorecard is None for cell in cells):
         raise DataError(f"Nothing of {study.study} is scored in {drawn.store.root} yet. Start with `vertebra run`.")
@@ -35,8 +34,8 @@ def material(drawn: "Drawn", trusting: bool = True) -> "Material":
         data=data_folder(drawn),
         references=catalog.references(),
         claims=catalog.all_claims(),
-        audit=audit_plan(drawn.plan, drawn.catalog, drawn.store),
-        catalog=drawn.catalog,
+        audit=audit_plan(drawn.plan, catalog, drawn.store),
+        catalog=catalog,
     )
 
 

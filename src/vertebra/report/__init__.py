@@ -17,6 +17,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,7 @@ from vertebra.report.grid import Grid, build_grid
 from vertebra.report.matrix import Matrix, build_matrix
 from vertebra.report.published import Published, beside
 from vertebra.report.publishing.names import file_name
+from vertebra.report.questions import Questions
 from vertebra.report.rows import Answering, Cell, Row, answering, results, rows
 from vertebra.scoring.benchmark import Benchmark
 from vertebra.spec import Json, Study
@@ -60,7 +62,7 @@ class Report(NamedTuple):
     """Pairs of models on a benchmark that findings are made from."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Material:
     """All that a report is made from."""
 
@@ -79,6 +81,11 @@ class Material:
     """What the study's names are looked up in, for how models were made."""
     organization: str = ""
     """Who publishes the models, as the Hub names them."""
+
+    @cached_property
+    def questions(self) -> Questions:
+        """Those of the benchmarks."""
+        return Questions(self.benchmarks, self.data)
 
 
 class Composed(NamedTuple):
@@ -138,7 +145,7 @@ def compose(material: Material) -> Composed:
         "findings": [each.document() for each in findings],
         "claims": [each.document() for each in claims],
     }
-    priced = costs(grid, cells, material.benchmarks, material.data)
+    priced = costs(grid, cells, material.benchmarks, material.questions)
     measured: dict[str, Json] = {"answering": answering(cells), "costs": priced.to_json()}
     assert {*measured} == {*MEASURED}
     document = {**found, **measured}
@@ -186,7 +193,7 @@ def _page(
     claims: Sequence[Checklist],
 ) -> str:
     """The page, with the pictures that findings point at before others."""
-    gallery = build_gallery(material.cells, material.benchmarks, material.data, page.examples(findings))
+    gallery = build_gallery(material.cells, material.benchmarks, material.questions, page.examples(findings))
     return page.html(
         page.Found(
             grid=grid,

@@ -9,16 +9,16 @@ question's text is the prompt that was stored beside the answers.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vertebra.errors import DataError
 from vertebra.files import read_rows
+from vertebra.report.questions import Questions, Read
 from vertebra.report.rows import Cell, read_scorecard
 from vertebra.scoring.answers import llava
-from vertebra.scoring.benchmark import Answer, Benchmark, Sample
+from vertebra.scoring.benchmark import Answer, Sample
 from vertebra.scoring.comparing import SAMPLES
 
 
@@ -65,7 +65,7 @@ class _Row(BaseModel):
     parsed: str | None = None
 
 
-def read_answered(cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark], data: Path | None) -> Iterator[Answered]:
+def read_answered(cells: Sequence[Cell], questions: Questions) -> Iterator[Answered]:
     """One for each benchmark and protocol. `DataError` for stored results that are none."""
     found: dict[tuple[str, str], dict[str, Cell]] = {}
     for cell in cells:
@@ -75,13 +75,10 @@ def read_answered(cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark], da
             models.setdefault(f"{cell.family}/{cell.backbone}", cell)
     names = list(dict.fromkeys(cell.benchmark for cell in cells))
     for name, protocol in sorted(found, key=lambda key: names.index(key[0])):
-        samples, complaint = _samples(benchmarks.get(name), data)
-        yield _read(name, protocol, found[name, protocol], samples, complaint)
+        yield _read(name, protocol, found[name, protocol], questions.of(name))
 
 
-def _read(
-    name: str, protocol: str, cells: Mapping[str, Cell], samples: Mapping[str, Sample], complaint: str
-) -> Answered:
+def _read(name: str, protocol: str, cells: Mapping[str, Cell], questions: Read) -> Answered:
     ids: dict[str, None] = {}
     prompts: dict[str, str] = {}
     models: dict[str, dict[str, Given]] = {}
@@ -95,7 +92,7 @@ def _read(
                 prompts[row.id] = answer.prompt
         ids.update(dict.fromkeys(given))
         models[model] = given
-    return Answered(name, protocol, list(ids), prompts, models, samples, complaint)
+    return Answered(name, protocol, list(ids), prompts, models, *questions)
 
 
 def _verdicts(cell: Cell) -> list[_Row]:
@@ -113,15 +110,3 @@ def _said(cell: Cell) -> dict[str, Answer]:
     if cell.answers is None or not cell.answers.is_file():
         return {}
     return {row.question: row.answer for row in llava(cell.answers)}
-
-
-def _samples(benchmark: Benchmark | None, data: Path | None) -> tuple[dict[str, Sample], str]:
-    """The questions by id; none, and why, where they cannot be read."""
-    if benchmark is None:
-        return {}, "the benchmark is not installed"
-    if data is None:
-        return {}, "no data folder is given"
-    try:
-        return {sample.id: sample for sample in benchmark.load(data / benchmark.name)}, ""
-    except DataError as error:
-        return {}, str(error)

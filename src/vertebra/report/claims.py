@@ -13,9 +13,8 @@ from typing import Literal, NamedTuple
 
 from vertebra.literature import Claim, Claims, Statement
 from vertebra.report.contrasts import Contrasts, OfStudy
-from vertebra.report.findings import chance
 from vertebra.report.grid import benchmark_title, plain
-from vertebra.report.matrix import Matrix
+from vertebra.report.matrix import Matrix, chance
 from vertebra.scoring.contrast import Contrast
 from vertebra.scoring.significance import ALPHA, holm
 from vertebra.spec import Json
@@ -57,12 +56,12 @@ class Checked(NamedTuple):
 
     @property
     def says(self) -> str:
-        """`not shown: eyes/ada ahead of eyes/bob, GQA: +0.1 [-0.7, +0.9], Holm p .816`."""
+        """`not shown: eyes/ada ahead of eyes/bob, GQA: +0.1 [-0.7, +0.9], Holm p = .816`."""
         low, high = self.contrast.ci95
         where = f"mean of {len(self.benchmarks)} benchmarks" if self.is_mean else benchmark_title(self.benchmarks[0])
         return (
             f"{self.verdict}: {plain(self.model)} {self.relation} {plain(self.other)}, {where}: "
-            f"{self.contrast.value:+z.1f} [{low:+z.1f}, {high:+z.1f}], {chance(self.p)}"
+            f"{self.contrast.value:+z.1f} [{low:+z.1f}, {high:+z.1f}], Holm {chance(self.p)}"
         )
 
     def document(self) -> dict[str, Json]:

@@ -16,12 +16,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
-from vertebra.errors import VertebraError
 from vertebra.report.chart import Axis
 from vertebra.report.grid import Column, Grid, Model
+from vertebra.report.questions import Questions
 from vertebra.report.rows import Cell, read_scorecard
 from vertebra.report.sizes import Prompter, parameters, prompter, tokens_per_question
 from vertebra.scoring.benchmark import Benchmark, Sample
+from vertebra.scoring.contrast import per_unit
 from vertebra.spec import Json
 
 Kind = Literal["parameters", "tokens", "seconds"]
@@ -90,8 +91,8 @@ class Costs:
         }
 
 
-def costs(grid: Grid, cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark], data: Path | None) -> Costs:
-    """Of every model of the grid that has a score; `data` is the folder with the benchmarks' questions."""
+def costs(grid: Grid, cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark], questions: Questions) -> Costs:
+    """Of every model of the grid that has a score."""
     axes = {name: benchmark.axis for name, benchmark in benchmarks.items()}
     models = [m for m in grid.models if any((m, column) in grid.scores for column in grid.columns)]
     columns = tuple(
@@ -103,7 +104,7 @@ def costs(grid: Grid, cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark]
         return Costs((), (), grid.spread)
     folders = {model: _folder(cells, model) for model in models}
     asked = {model: prompter(folder) if folder else None for model, folder in folders.items()}
-    samples = _samples(columns, benchmarks, data) if any(asked.values()) else None
+    samples = _samples(columns, questions) if any(asked.values()) else None
     tokens = {one: _tokens(one, samples) for one in dict.fromkeys(asked.values())}
     lines = []
     for model in models:
@@ -150,8 +151,7 @@ def _over_seeds(
 
 
 def _scaled(axis: Axis, value: float) -> float:
-    chance, ceiling = axis
-    return 100 * (value - chance) / (ceiling - chance)
+    return (value - axis[0]) * per_unit(axis)
 
 
 def _folder(cells: Sequence[Cell], model: Model) -> Path | None:
@@ -159,16 +159,11 @@ def _folder(cells: Sequence[Cell], model: Model) -> Path | None:
     return next((c.model for c in cells if Model(c.family, c.backbone) == model and c.model), None)
 
 
-def _samples(
-    columns: Sequence[Column], benchmarks: Mapping[str, Benchmark], data: Path | None
-) -> list[list[Sample]] | None:
+def _samples(columns: Sequence[Column], questions: Questions) -> list[list[Sample]] | None:
     """Some questions of each benchmark; None where those of any cannot be read."""
     found = []
     for name in dict.fromkeys(column.benchmark for column in columns):
-        try:
-            samples = benchmarks[name].load(data / name) if data else []
-        except VertebraError:
-            return None
+        samples = list(questions.of(name).samples.values())
         count = min(QUESTIONS, len(samples))
         found.append([samples[place * len(samples) // count] for place in range(count)])
     return found if all(found) else None

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from vertebra.report.contrasts import OfStudy
 from vertebra.report.grid import benchmark_title, metric_title, plain
-from vertebra.report.matrix import Matrix, Pair, Square
+from vertebra.report.matrix import Matrix, Pair, Square, chance
 from vertebra.scoring.contrast import Contrast
 from vertebra.scoring.significance import ALPHA, holm
 from vertebra.spec import Json
@@ -33,6 +33,8 @@ EXAMPLES = 3
 class Evidence(NamedTuple):
     """A difference on one benchmark, as it stands in the comparison of all pairs."""
 
+    other: str
+    """The model that it is less."""
     benchmark: str
     protocol: str
     metric: str
@@ -45,10 +47,15 @@ class Evidence(NamedTuple):
 
     @property
     def says(self) -> str:
-        """`POPE (llava), F1: +1.3 [+0.5, +2.1], Holm p .02`."""
+        """`POPE (llava), F1, less llava-1.5/vicuna-7b: +1.3 [+0.5, +2.1], Holm p = .020`."""
+        return f"{benchmark_title(self.benchmark)} {self.details}"
+
+    @property
+    def details(self) -> str:
+        """All but the benchmark's name."""
         low, high = self.ci95
-        name = f"{benchmark_title(self.benchmark)} ({plain(self.protocol)}), {metric_title(self.metric)}"
-        return f"{name}: {self.difference:+z.1f} [{low:+z.1f}, {high:+z.1f}], {chance(self.p)}"
+        figures = f"{self.difference:+z.1f} [{low:+z.1f}, {high:+z.1f}], Holm {chance(self.p)}"
+        return f"({plain(self.protocol)}), {metric_title(self.metric)}, less {plain(self.other)}: {figures}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,6 @@ def find(matrix: Matrix) -> list[Finding]:
         return KINDS.index(finding.kind), len(families) > 1, -abs(finding.difference)
 
     return sorted([*_of_means(matrix), *_of_places(matrix)], key=rank)
-
-
-def chance(p: float) -> str:
-    """`Holm p .012`; `Holm p < .001`."""
-    return "Holm p < .001" if p < 0.001 else f"Holm p {p:.3f}".replace(" 0.", " .")
 
 
 class _Tested(NamedTuple):
@@ -173,7 +175,7 @@ def _place(kind: Kind, model: str, others: Sequence[str], square: Square, matrix
     evidence = [_evidence(pair, model, other) for pair, other in zip(real, others, strict=True)]
     nearest = evidence[0]
     worst = max(pair.p for pair in real)  # all of them have to be real
-    yield Finding(kind, model, others[0], "", nearest.difference, nearest.ci95, worst, (nearest,))
+    yield Finding(kind, model, others[0], "", nearest.difference, nearest.ci95, worst, tuple(evidence))
 
 
 def _evidence(pair: Pair, model: str, other: str) -> Evidence:
@@ -186,6 +188,7 @@ def _evidence(pair: Pair, model: str, other: str) -> Evidence:
     scores = zip(found.aligned.questions, found.aligned.scores[winner][0], found.aligned.scores[loser][0], strict=True)
     flipped = [name for name, right, wrong in scores if right > wrong]
     return Evidence(
+        other,
         found.benchmark.name,
         found.aligned.protocol,
         found.benchmark.headline,
@@ -217,7 +220,8 @@ def _ahead(finding: Finding) -> str:
     higher = sum(each.difference > 0 for each in finding.evidence)
     return (
         f"{shared}: {model} is ahead of {other} {_over(finding)} by {finding.difference:.1f} "
-        f"{_range(finding, 'z.1f')}, higher on {higher} of {len(finding.evidence)} benchmarks ({chance(finding.p)})."
+        f"{_range(finding, 'z.1f')}, higher on {higher} of {len(finding.evidence)} benchmarks "
+        f"(Holm {chance(finding.p)})."
     )
 
 
@@ -225,7 +229,7 @@ def _alike(finding: Finding) -> str:
     shared, model, other = _names(finding)
     return (
         f"{shared}: {model} and {other} are alike {_over(finding)}: {finding.difference:+z.1f} "
-        f"{_range(finding, '+z.1f')}, surely less than {MARGIN:g} apart ({chance(finding.p)})."
+        f"{_range(finding, '+z.1f')}, surely less than {MARGIN:g} apart (Holm {chance(finding.p)})."
     )
 
 
@@ -234,7 +238,7 @@ def _first(finding: Finding) -> str:
     title = benchmark_title(finding.evidence[0].benchmark)
     return (
         f"{shared}: {model} is first on {title}, {finding.difference:.1f} {_range(finding, 'z.1f')} ahead of {other}, "
-        f"the next ({chance(finding.p)})."
+        f"the next (Holm {chance(finding.p)})."
     )
 
 
@@ -244,7 +248,7 @@ def _last(finding: Finding) -> str:
     title = benchmark_title(finding.evidence[0].benchmark)
     return (
         f"{shared}: {model} is last on {title}, {-finding.difference:.1f} [{-high:z.1f}, {-low:z.1f}] behind {other}, "
-        f"the next ({chance(finding.p)})."
+        f"the next (Holm {chance(finding.p)})."
     )
 
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from vertebra.collector import uncollected
 from vertebra.report.answered import Answered, Given, read_answered
 from vertebra.report.grid import benchmark_title, plain
+from vertebra.report.questions import Questions
 from vertebra.report.rows import Cell
 from vertebra.report.thumbnails import LEFT_OUT, NO_PICTURE, Thumbnails, Wanted, thumbnails
 from vertebra.scoring.benchmark import Benchmark, Sample
@@ -80,12 +81,12 @@ class Gallery:
 def build_gallery(
     cells: Sequence[Cell],
     benchmarks: Mapping[str, Benchmark],
-    data: Path | None,
+    questions: Questions,
     first: Iterable[tuple[str, str]] = (),
     budget: int = BUDGET,
 ) -> Gallery:
     """The gallery of all cells that are scored; pictures of `first`, benchmark and question, come before others."""
-    shown = list(read_answered(cells, benchmarks, data))
+    shown, data = list(read_answered(cells, questions)), questions.data
     wanted = _in_turns(shown, data, frozenset(first)) if data else {}
     small = thumbnails(list(wanted.values()), budget * 3 // 4)
     places = dict(zip(wanted, small.place, strict=True))

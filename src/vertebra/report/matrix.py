@@ -91,6 +91,11 @@ class Matrix:
         return {"study": study, "tests": len(told), "arms": arms, "comparisons": told}
 
 
+def chance(p: float) -> str:
+    """`p < .001`, `p = .032`."""
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
 def build_matrix(cells: Sequence[Cell], benchmarks: Mapping[str, Benchmark]) -> Matrix:
     """The comparisons of all models that are scored. `DataError` for a stored score that is none."""
     drafts: list[tuple[Square, list[Comparison]]] = []

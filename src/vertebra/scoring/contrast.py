@@ -1,7 +1,7 @@
 """A difference of two models with its error, of one benchmark or the mean of several, and what it shows.
 
     mean([part(on_mmbench, (0, 100), 1_164, 2), part(on_scienceqa, (40, 100), 2_017, 2)])
-    Contrast(value=3.1, variance=0.74, freedom=2016.0, benchmarks=2, higher=2)
+    Contrast(value=3.1, variance=0.74, freedom=2016.0)
 
 A mean is taken of points on the way from chance (0) to the ceiling (100) of each benchmark, so that MME's points do not
 drown the others. Benchmarks are taken for independent in their questions; a training seed is taken to move all of them
@@ -42,11 +42,6 @@ class Contrast:
     value: float
     variance: float
     freedom: float
-    benchmarks: int = 1
-    higher: int = 0
-    """Benchmarks on which the difference is above zero."""
-    lower: int = 0
-    """And below."""
     tested: float | None = None
     """The p value of a better test than the t test of value and variance, where there is one."""
     told: Interval | None = None
@@ -81,7 +76,7 @@ class Contrast:
     def reversed(self) -> "Contrast":
         """The other model less the one."""
         told = (-self.told[1], -self.told[0]) if self.told else None
-        return replace(self, value=-self.value, higher=self.lower, lower=self.higher, told=told)
+        return replace(self, value=-self.value, told=told)
 
     def _beyond(self, distance: float) -> float:
         """The share of Student's t above a distance in the metric's unit."""
@@ -90,22 +85,22 @@ class Contrast:
         return float(special.stdtr(self.freedom, -distance / self.error))
 
 
+def per_unit(axis: tuple[float, float]) -> float:
+    """Points on the way from chance (0) to the ceiling (100) for one unit of the metric."""
+    chance, ceiling = axis
+    return 100 / (ceiling - chance)
+
+
 def single(difference: Difference) -> Contrast:
     """A paired difference in its metric's unit, with its own test."""
     return Contrast(
-        difference.value,
-        difference.error**2,
-        difference.freedom,
-        higher=int(difference.value > 0),
-        lower=int(difference.value < 0),
-        tested=difference.p,
-        told=difference.ci95,
+        difference.value, difference.error**2, difference.freedom, tested=difference.p, told=difference.ci95
     )
 
 
 def part(difference: Difference, axis: tuple[float, float], clusters: int, seeds: int) -> Part:
     """A paired difference between chance and ceiling; `seeds` of both models together."""
-    scale = 100 / (axis[1] - axis[0])
+    scale = per_unit(axis)
     several = difference.between is not None
     return Part(
         difference.value * scale,
@@ -125,7 +120,4 @@ def mean(parts: Sequence[Part]) -> Contrast:
         value=sum(each.value for each in parts) / number,
         variance=sum(each.value for each in questions) + together,
         freedom=freedom([*questions, *own]),
-        benchmarks=number,
-        higher=sum(each.value > 0 for each in parts),
-        lower=sum(each.value < 0 for each in parts),
     )

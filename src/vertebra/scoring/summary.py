@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from vertebra.literature import Reference
 from vertebra.scoring.benchmark import Benchmark
-from vertebra.scoring.contrast import Contrast, Part, Variance
+from vertebra.scoring.contrast import Contrast, Part, Variance, per_unit
 from vertebra.scoring.intervals import quantile
 
 _NORMAL = math.inf
@@ -53,7 +53,7 @@ def between(table: Reference, a: str, b: str, benchmark: str) -> Contrast | None
         return None
     variance = one.error**2 + other.error**2 - 2 * table.correlation * one.error * other.error
     value = round(other.value - one.value, 9)  # published to a decimal or two: 63.3 - 63.2 is 0.1
-    return Contrast(value, variance, _NORMAL, higher=int(value > 0), lower=int(value < 0))
+    return Contrast(value, variance, _NORMAL)
 
 
 def parts(table: Reference, a: str, b: str, benchmarks: Iterable[Benchmark]) -> list[Part]:
@@ -62,6 +62,6 @@ def parts(table: Reference, a: str, b: str, benchmarks: Iterable[Benchmark]) -> 
     for each in benchmarks:
         contrast = between(table, a, b, each.name)
         if contrast:
-            scale = 100 / (each.axis[1] - each.axis[0])
+            scale = per_unit(each.axis)
             found.append(Part(contrast.value * scale, Variance(contrast.variance * scale**2, _NORMAL)))
     return found

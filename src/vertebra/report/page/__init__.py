@@ -91,6 +91,7 @@ def html(found: Found) -> str:
             figures=found.figures,
             published=found.published,
             findings=found.findings,
+            anchors=anchors(grid),
             claims=found.claims,
             standings=standing,
             leading=[(family, leading(several)) for family, several in standing],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vertebra.report.grid import benchmark_title, metric_title, plain
-from vertebra.report.matrix import Matrix, Pair, Square
+from vertebra.report.matrix import Matrix, Pair, Square, chance
 from vertebra.spec import Json
 
 
@@ -113,11 +113,6 @@ def column_title(square: Square, matrix: Matrix) -> str:
     title = benchmark_title(square.benchmark.name)
     several = sum(each.benchmark.name == square.benchmark.name for each in matrix.squares) > 1
     return f"{title} ({plain(square.aligned.protocol)})" if several else title
-
-
-def chance(p: float) -> str:
-    """`p < .001`, `p = .032`."""
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
 
 
 def _view(square: Square, matrix: Matrix) -> View:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from vertebra.errors import DataError, VertebraError
+from vertebra.errors import DataError
 from vertebra.files import read_rows
 from vertebra.report.publishing.names import file_name
 from vertebra.report.rows import Cell, Scorecard, read_scorecard
@@ -132,7 +132,6 @@ class Published:
 
 def published(material: "Material") -> Iterator[Published]:
     """The models that have a stored score, in the order of the cells."""
-    questions = {name: _questions(benchmark, material.data) for name, benchmark in material.benchmarks.items()}
     models: dict[tuple[str, str, int], list[Cell]] = {}
     for cell in material.cells:
         if cell.score is not None and cell.benchmark in material.benchmarks:
@@ -144,7 +143,7 @@ def published(material: "Material") -> Iterator[Published]:
             backbone,
             seed,
             _name(material, adopted, folder_name(family, backbone, seed)),
-            tuple(_result(cell, material.benchmarks[cell.benchmark], questions[cell.benchmark]) for cell in cells),
+            tuple(_result(cell, material) for cell in cells),
             next((cell.model for cell in cells if cell.model), None),
             adopted,
         )
@@ -170,16 +169,8 @@ def _name(material: "Material", adopted: Adopted | None, folder: str) -> str:
     return f"{file_name(material.organization or material.study.study)}/{folder}"
 
 
-def _questions(benchmark: Benchmark, data: Path | None) -> Mapping[str, Sample]:
-    if data is None:
-        return {}
-    try:
-        return {sample.id: sample for sample in benchmark.load(data / benchmark.name)}
-    except VertebraError:  # a report is rebuilt wherever its store is, with or without the benchmarks' files
-        return {}
-
-
-def _result(cell: Cell, benchmark: Benchmark, questions: Mapping[str, Sample]) -> Result:
+def _result(cell: Cell, material: "Material") -> Result:
+    benchmark, questions = material.benchmarks[cell.benchmark], material.questions.of(cell.benchmark).samples
     card = read_scorecard(cell)
     assert card
     assert cell.score
